@@ -1,0 +1,36 @@
+# The two commands of the README, and the check that goes before a commit.
+
+# Without this, macOS's make 3.81 would ignore the PATH below for one-word recipes.
+SHELL := /bin/bash
+
+# rustup installs here, and a shell opened before that does not know it yet.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check tools
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+run: tools ## build Mizan and serve demo data; prints an address, a key and a curl line
+	cargo build --release --package mizan
+	@exec $(TARGET)/release/mizan demo
+
+test: check ## every check and every test, doc tests included
+	@# The whole-system tests start the binary. Built with all targets, because a narrower
+	@# build picks other features of the dependencies and compiles them a second time.
+	cargo build --workspace --all-targets
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -ex; cargo nextest run --workspace; cargo test --workspace --doc; \
+	else \
+		set -x; cargo test --workspace; \
+	fi
+
+check: tools ## formatting and lints, warnings are errors
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+tools: ## install what is missing: C compiler, Rust, PostgreSQL
+	@scripts/bootstrap.sh

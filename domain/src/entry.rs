@@ -1,0 +1,197 @@
+//! The balanced double entry that a money fact carries.
+//!
+//! An entry is built from movements between two accounts, so an unbalanced one cannot be written down; one that is
+//! read from an old event is checked. Corrections are new entries, never edits.
+
+use crate::account::Account;
+use crate::id::CustomerId;
+use crate::invalid::Invalid;
+use crate::money::{Currency, Money};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One leg of an entry: so much to the debit or to the credit of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Posting {
+    /// To the debit.
+    Debit {
+        /// The account.
+        account: Account,
+        /// A positive amount.
+        debit: Money,
+    },
+    /// To the credit.
+    Credit {
+        /// The account.
+        account: Account,
+        /// A positive amount.
+        credit: Money,
+    },
+}
+
+impl Posting {
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        match self {
+            Self::Debit { account, .. } | Self::Credit { account, .. } => account,
+        }
+    }
+
+    /// The amount with its sign: debits are positive.
+    #[must_use]
+    pub fn signed(&self) -> Money {
+        match self {
+            Self::Debit { debit, .. } => *debit,
+            Self::Credit { credit, .. } => credit.negated(),
+        }
+    }
+}
+
+/// Postings that sum to zero in every currency, and the customer they concern.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    party: Option<CustomerId>,
+    postings: Vec<Posting>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    party: Option<CustomerId>,
+    postings: Vec<Posting>,
+}
+
+impl TryFrom<Unchecked> for Entry {
+    type Error = String;
+
+    fn try_from(read: Unchecked) -> Result<Self, String> {
+        let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
+        for posting in &read.postings {
+            let amount = posting.signed();
+            *sums.entry(amount.currency()).or_default() += amount.minor();
+        }
+        match sums.into_iter().find(|(_, sum)| *sum != 0) {
+            Some((currency, sum)) => Err(format!("the entry is out of balance by {}", Money::of_minor(sum, currency))),
+            None => Ok(Self { party: read.party, postings: read.postings }),
+        }
+    }
+}
+
+impl Entry {
+    /// The legs, debits first.
+    #[must_use]
+    pub fn postings(&self) -> &[Posting] {
+        &self.postings
+    }
+
+    /// The customer whose money moved, where one is known.
+    #[must_use]
+    pub fn party(&self) -> Option<&CustomerId> {
+        self.party.as_ref()
+    }
+
+    /// Whether no money moved.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.postings.is_empty()
+    }
+
+    /// What an account gained (debit) or lost (credit) in this entry, in minor units of the currency.
+    #[must_use]
+    pub fn moved(&self, account: &Account, currency: Currency) -> i128 {
+        let legs = self.postings.iter().filter(|it| it.account() == account && it.signed().currency() == currency);
+        legs.map(|it| it.signed().minor()).sum()
+    }
+}
+
+/// Balances of accounts in one currency that sum to zero, because they only change by movements between two of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balances {
+    currency: Currency,
+    /// Debit balances are positive.
+    minor: BTreeMap<Account, i128>,
+}
+
+impl Balances {
+    /// No balances yet.
+    #[must_use]
+    pub fn new(currency: Currency) -> Self {
+        Self { currency, minor: BTreeMap::new() }
+    }
+
+    /// Moves an amount: to the debit of one account, to the credit of the other.
+    #[must_use]
+    pub fn moved(mut self, debit: Account, credit: Account, minor: i128) -> Self {
+        *self.minor.entry(debit).or_default() += minor;
+        *self.minor.entry(credit).or_default() -= minor;
+        self
+    }
+
+    /// Gives what an account has to another account, where the rule `which` says so.
+    #[must_use]
+    pub fn relabelled(self, which: impl Fn(&Account, i128) -> Option<Account>) -> Self {
+        let mut minor: BTreeMap<Account, i128> = BTreeMap::new();
+        for (account, amount) in self.minor {
+            let account = which(&account, amount).unwrap_or(account);
+            *minor.entry(account).or_default() += amount;
+        }
+        Self { minor, ..self }
+    }
+
+    /// What has to be moved to come from `before` to here.
+    #[must_use]
+    pub fn since(mut self, before: &Self) -> Self {
+        for (account, minor) in &before.minor {
+            *self.minor.entry(account.clone()).or_default() -= minor;
+        }
+        self
+    }
+
+    /// These balances as one entry, debits first, each account once, nothing that is zero.
+    ///
+    /// # Errors
+    /// [`Invalid::AmountTooLarge`] for a leg beyond the limit.
+    pub fn into_entry(self, party: Option<CustomerId>) -> Result<Entry, Invalid> {
+        let zero = Money::zero(self.currency);
+        let mut postings = Vec::with_capacity(self.minor.len());
+        for (account, minor) in self.minor.iter().filter(|(_, minor)| **minor > 0) {
+            postings.push(Posting::Debit { account: account.clone(), debit: zero.with_minor(*minor)? });
+        }
+        for (account, minor) in self.minor.iter().filter(|(_, minor)| **minor < 0) {
+            postings.push(Posting::Credit { account: account.clone(), credit: zero.with_minor(-*minor)? });
+        }
+        Ok(Entry { party, postings })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn movements_merge_and_stay_balanced() {
+        let eur = Currency::parse("EUR").unwrap();
+        let entry = Balances::new(eur)
+            .moved(Account::DisputesReceivable, Account::PspClearing, 10000)
+            .moved(Account::DisputeFees, Account::PspClearing, 1500)
+            .moved(Account::Bank, Account::Sales, 0)
+            .into_entry(None)
+            .unwrap();
+        let json = serde_json::to_string(&entry).unwrap();
+        assert_eq!(
+            json,
+            r#"{"postings":[{"account":"disputes_receivable","debit":"100.00 EUR"},{"account":"dispute_fees","debit":"15.00 EUR"},{"account":"psp_clearing","credit":"115.00 EUR"}]}"#
+        );
+        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
+    }
+
+    #[test]
+    fn an_unbalanced_entry_is_not_read() {
+        let json = r#"{"postings":[{"account":"bank","debit":"1.00 EUR"},{"account":"sales","credit":"1.00 USD"}]}"#;
+        assert!(serde_json::from_str::<Entry>(json).unwrap_err().to_string().contains("out of balance by"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Why a value could not be read: the one error of all checked constructors.
+
+use crate::money::{AMOUNT_MINOR_MAX, Currency};
+
+/// A value that is not what its field asks for. The messages say what was wrong and what to write instead; they
+/// never repeat a value that may be a card number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Not a circulating ISO 4217 currency.
+    #[error("{0:?} is not an ISO 4217 currency code that payments are made in; write for example \"EUR\"")]
+    UnknownCurrency(String),
+    /// Not a decimal number in plain digits.
+    #[error("{0:?} is not an amount; write plain digits as text, for example \"12.30\"")]
+    NotAnAmount(String),
+    /// A minus sign.
+    #[error("{0:?} is negative; amounts are positive and the command says the direction")]
+    NegativeAmount(String),
+    /// More digits after the point than the currency has. Never rounded.
+    #[error("{text:?} has {decimals} decimals, but {currency} has {allowed}; amounts are never rounded")]
+    TooManyDecimals {
+        /// What was written.
+        text: String,
+        /// The digits after its point.
+        decimals: usize,
+        /// The currency it was read in.
+        currency: Currency,
+        /// The digits that the currency has.
+        allowed: u32,
+    },
+    /// Beyond [`AMOUNT_MINOR_MAX`].
+    #[error("the amount is too large; the limit is {AMOUNT_MINOR_MAX} minor units")]
+    AmountTooLarge,
+    /// Two currencies where one was expected.
+    #[error("{right} cannot be combined with {left}; amounts are never summed across currencies")]
+    CurrencyMismatch {
+        /// The currency expected.
+        left: Currency,
+        /// The currency found.
+        right: Currency,
+    },
+    /// A result below zero where nothing may be owed the other way.
+    #[error("the result would be negative")]
+    BelowZero,
+    /// Not a rate between the limits.
+    #[error(
+        "{0:?} is not a rate; write a fraction of one as text with at most 8 decimals, for example \"0.20\" for 20 %"
+    )]
+    NotARate(String),
+    /// Not an id.
+    #[error("{0:?} is not an id; use 1 to 64 letters, digits and the characters - _ . : after a letter or digit")]
+    NotAnId(String),
+    /// Empty text.
+    #[error("the text is empty")]
+    EmptyText,
+    /// Text beyond the limit.
+    #[error("the text has {length} characters; the limit is {limit}")]
+    TextTooLong {
+        /// Its characters.
+        length: usize,
+        /// The most that are allowed.
+        limit: usize,
+    },
+    /// Control characters, or direction overrides that make a number read as another one.
+    #[error("the text contains a control or text-direction character (U+{0:04X})")]
+    ForbiddenCharacter(u32),
+    /// A payment card number: it must not be stored, whatever the field.
+    #[error("the field contains a card number, which must never be sent here; use the payment provider's token")]
+    CardNumber,
+}
+
+impl Invalid {
+    /// A stable code for machines; never renamed.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownCurrency(_) => "unknown_currency",
+            Self::NotAnAmount(_) => "not_an_amount",
+            Self::NegativeAmount(_) => "negative_amount",
+            Self::TooManyDecimals { .. } => "too_many_decimals",
+            Self::AmountTooLarge => "amount_too_large",
+            Self::CurrencyMismatch { .. } => "currency_mismatch",
+            Self::BelowZero => "below_zero",
+            Self::NotARate(_) => "not_a_rate",
+            Self::NotAnId(_) => "not_an_id",
+            Self::EmptyText => "empty_text",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::ForbiddenCharacter(_) => "forbidden_character",
+            Self::CardNumber => "card_number_not_allowed",
+        }
+    }
+}

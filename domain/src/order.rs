@@ -1,0 +1,444 @@
+//! Orders: what was sold, per line and quantity, and whose money pays for it.
+//!
+//! An order's status is never stored: it follows from what happened to each unit (open, fulfilled, cancelled,
+//! returned) and from the money allocated to it. Values are frozen per unit at placement; a cancellation or return
+//! never computes a discount again. This module never speaks to a payment provider: it says what should be refunded,
+//! and the [policy](crate::policy) asks the payment.
+
+mod books;
+mod command;
+mod event;
+mod funds;
+mod line;
+mod pricing;
+mod refusal;
+#[cfg(test)]
+mod stories;
+
+pub use command::*;
+pub use event::*;
+pub use funds::Funds;
+pub use line::LineState;
+pub use refusal::Refusal;
+
+use crate::decider::Decider;
+use crate::entry::Entry;
+use crate::id::{
+    AdditionId, AllocationId, CancellationId, CustomerId, FulfilmentId, OrderId, PaymentId, RefundId, ReturnId,
+};
+use crate::money::Money;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An order as its decisions need it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Order {
+    placed: Option<Box<Placed>>,
+    lines: Vec<LineState>,
+    funds: Vec<Funds>,
+    additions: BTreeMap<AdditionId, Vec<PricedLine>>,
+    fulfilments: BTreeMap<FulfilmentId, Vec<LineQuantity>>,
+    cancellations: BTreeMap<CancellationId, (Vec<LineQuantity>, RefundTo)>,
+    returns: BTreeMap<ReturnId, (Vec<LineQuantity>, RefundTo)>,
+    allocations: BTreeMap<AllocationId, (PaymentId, Money)>,
+    releases: BTreeMap<RefundId, (PaymentId, Money)>,
+    failed_refunds: BTreeSet<RefundId>,
+}
+
+impl Decider for Order {
+    const CATEGORY: &'static str = "order";
+    type Command = Command;
+    type Event = Event;
+    type Refusal = Refusal;
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        match command {
+            Command::Place(asked) => self.place(asked),
+            Command::AddLines(asked) => self.add_lines(asked),
+            Command::Fulfil(asked) => self.fulfil(asked),
+            Command::Cancel(asked) => self.cancel(asked),
+            Command::Return(asked) => self.take_back(asked),
+            Command::AllocatePayment(asked) => self.allocate(asked),
+            Command::ReleasePayment(asked) => self.release(asked),
+            Command::RecordRefundFailure(asked) => self.record_refund_failure(asked),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Placed(it) => {
+                self.lines.extend(it.lines.iter().cloned().map(LineState::new));
+                self.placed = Some(it.clone());
+            }
+            Event::LinesAdded(it) => {
+                self.lines.extend(it.lines.iter().cloned().map(LineState::new));
+                self.additions.insert(it.addition_id.clone(), it.lines.clone());
+            }
+            Event::LinesFulfilled(it) => {
+                line::apply(&mut self.lines, &it.lines, |line, quantity| line.fulfilled += quantity);
+                self.fulfilments.insert(it.fulfilment_id.clone(), it.lines.clone());
+            }
+            Event::LinesCancelled(it) => {
+                let quantities = LineValue::quantities(&it.lines);
+                line::apply(&mut self.lines, &quantities, |line, quantity| line.cancelled += quantity);
+                funds::give_back(&mut self.funds, &it.released);
+                self.cancellations.insert(it.cancellation_id.clone(), (quantities, it.refund_to));
+            }
+            Event::LinesReturned(it) => {
+                let quantities = LineValue::quantities(&it.lines);
+                line::apply(&mut self.lines, &quantities, |line, quantity| line.returned += quantity);
+                funds::give_back(&mut self.funds, &it.released);
+                self.returns.insert(it.return_id.clone(), (quantities, it.refund_to));
+            }
+            Event::PaymentAllocated(it) => {
+                funds::offer(&mut self.funds, it);
+                self.allocations.insert(it.allocation_id.clone(), (it.payment_id.clone(), it.offered));
+            }
+            Event::PaymentReleased(it) => {
+                if let Some(funds) = self.funds.iter_mut().find(|funds| funds.payment_id == it.payment_id) {
+                    funds.allocated.release(it.released);
+                    funds.refunded.absorb(it.amount);
+                }
+                self.releases.insert(it.refund_id.clone(), (it.payment_id.clone(), it.amount));
+            }
+            Event::RefundFailed(it) => {
+                if let Some(funds) = self.funds.iter_mut().find(|funds| funds.payment_id == it.payment_id) {
+                    funds.refunded.release(it.amount);
+                }
+                self.failed_refunds.insert(it.refund_id.clone());
+            }
+        }
+    }
+}
+
+impl Order {
+    fn place(&self, asked: &PlaceOrder) -> Result<Vec<Event>, Refusal> {
+        let lines = pricing::price(&asked.lines, &asked.discounts, asked.currency, asked.tax_rounding)?;
+        let placed = Placed {
+            order_id: asked.order_id.clone(),
+            customer_id: asked.customer_id.clone(),
+            currency: asked.currency,
+            total: pricing::total(&lines, asked.currency)?,
+            lines,
+            tax_rounding: asked.tax_rounding,
+            refund_order: asked.refund_order,
+            fulfil_when_paid: asked.fulfil_when_paid,
+            reference: asked.reference.clone(),
+            at: asked.at,
+        };
+        if let Some(recorded) = &self.placed {
+            let again = Placed { at: recorded.at, ..placed };
+            return if again == **recorded { Ok(Vec::new()) } else { Err(Refusal::exists("order_id")) };
+        }
+        let mut events = vec![Event::Placed(Box::new(placed))];
+        // Money that arrived before its order is applied now.
+        let mut order = self.clone();
+        order.evolve_all(&events);
+        for funds in &self.funds {
+            let id = AllocationId::derived(&["placement", asked.order_id.as_str(), funds.payment_id.as_str()]);
+            if let Some(event) = order.reallocated(id, funds, asked.at)? {
+                order.evolve(&event);
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+
+    fn add_lines(&self, asked: &AddLines) -> Result<Vec<Event>, Refusal> {
+        let placed = self.placed()?;
+        let lines = pricing::price(&asked.lines, &[], placed.currency, placed.tax_rounding)?;
+        if let Some(recorded) = self.additions.get(&asked.addition_id) {
+            return if *recorded == lines { Ok(Vec::new()) } else { Err(Refusal::exists("addition_id")) };
+        }
+        if self.lines.len() + lines.len() > LINES_MAX {
+            return Err(Refusal::TooManyLines);
+        }
+        let is_known = |line: &PricedLine| self.lines.iter().any(|known| known.priced.line_id == line.line_id);
+        if let Some(place) = lines.iter().position(is_known) {
+            return Err(Refusal::DuplicateLine { place });
+        }
+        let added = LinesAdded {
+            order_id: asked.order_id.clone(),
+            addition_id: asked.addition_id.clone(),
+            total: pricing::total(&lines, placed.currency)?,
+            party: placed.customer_id.clone(),
+            lines,
+            at: asked.at,
+        };
+        Ok(vec![Event::LinesAdded(added)])
+    }
+
+    fn fulfil(&self, asked: &Fulfil) -> Result<Vec<Event>, Refusal> {
+        let placed = self.placed()?;
+        if let Some(recorded) = self.fulfilments.get(&asked.fulfilment_id) {
+            return line::same_quantities(&asked.lines, recorded, "fulfilment_id");
+        }
+        let lines = line::resolve(&self.lines, &asked.lines, LineState::open, Refusal::exceeds_open)?;
+        let mut after = self.lines.clone();
+        line::apply(&mut after, &lines, |line, quantity| line.fulfilled += quantity);
+        let (paid, value) = (placed.allocated(&self.funds), placed.money(books::fulfilled_value(&after)));
+        if placed.fulfil_when_paid && value.exceeds(paid)? {
+            return Err(Refusal::NotPaidYet { paid, value });
+        }
+        let entry = self.entry_to(placed, &after, paid)?;
+        let (order_id, fulfilment_id) = (asked.order_id.clone(), asked.fulfilment_id.clone());
+        let reference = asked.reference.clone();
+        Ok(vec![Event::LinesFulfilled(LinesFulfilled {
+            order_id,
+            fulfilment_id,
+            lines,
+            reference,
+            entry,
+            at: asked.at,
+        })])
+    }
+
+    fn cancel(&self, asked: &Cancel) -> Result<Vec<Event>, Refusal> {
+        let placed = self.placed()?;
+        if let Some((recorded, refund_to)) = self.cancellations.get(&asked.cancellation_id) {
+            if *refund_to != asked.refund_to {
+                return Err(Refusal::exists("cancellation_id"));
+            }
+            return line::same_quantities(&asked.lines, recorded, "cancellation_id");
+        }
+        let lines = line::resolve(&self.lines, &asked.lines, LineState::open, Refusal::exceeds_open)?;
+        let mut after = self.lines.clone();
+        line::apply(&mut after, &lines, |line, quantity| line.cancelled += quantity);
+        let removal = self.removal(placed, &after, &lines, asked.refund_to, asked.cancellation_id.as_str())?;
+        Ok(vec![Event::LinesCancelled(LinesCancelled {
+            order_id: asked.order_id.clone(),
+            cancellation_id: asked.cancellation_id.clone(),
+            lines: removal.lines,
+            value: removal.value,
+            refund_to: asked.refund_to,
+            released: removal.released,
+            entry: self.entry_to(placed, &after, removal.allocated)?,
+            reason: asked.reason.clone(),
+            at: asked.at,
+        })])
+    }
+
+    fn take_back(&self, asked: &Return) -> Result<Vec<Event>, Refusal> {
+        let placed = self.placed()?;
+        if let Some((recorded, refund_to)) = self.returns.get(&asked.return_id) {
+            if *refund_to != asked.refund_to {
+                return Err(Refusal::exists("return_id"));
+            }
+            return line::same_quantities(&asked.lines, recorded, "return_id");
+        }
+        let lines = line::resolve(&self.lines, &asked.lines, LineState::kept, Refusal::exceeds_fulfilled)?;
+        let mut after = self.lines.clone();
+        line::apply(&mut after, &lines, |line, quantity| line.returned += quantity);
+        let removal = self.removal(placed, &after, &lines, asked.refund_to, asked.return_id.as_str())?;
+        Ok(vec![Event::LinesReturned(LinesReturned {
+            order_id: asked.order_id.clone(),
+            return_id: asked.return_id.clone(),
+            lines: removal.lines,
+            value: removal.value,
+            refund_to: asked.refund_to,
+            released: removal.released,
+            entry: self.return_entry_to(placed, &after, removal.allocated)?,
+            reason: asked.reason.clone(),
+            at: asked.at,
+        })])
+    }
+
+    fn allocate(&self, asked: &AllocatePayment) -> Result<Vec<Event>, Refusal> {
+        if let Some((payment_id, offered)) = self.allocations.get(&asked.allocation_id) {
+            let is_same = *payment_id == asked.payment_id && *offered == asked.amount;
+            return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("allocation_id")) };
+        }
+        // Before its order, or in another currency, money waits as the customer's credit.
+        let allocated = match &self.placed {
+            Some(placed) if placed.currency == asked.amount.currency() => asked.amount.at_most(self.due_on(placed)),
+            Some(_) | None => Money::zero(asked.amount.currency()),
+        };
+        Ok(vec![Event::PaymentAllocated(PaymentAllocated {
+            order_id: asked.order_id.clone(),
+            allocation_id: asked.allocation_id.clone(),
+            payment_id: asked.payment_id.clone(),
+            method: asked.method,
+            offered: asked.amount,
+            allocated,
+            entry: self.entry_with_allocated(allocated.minor())?,
+            at: asked.at,
+        })])
+    }
+
+    fn release(&self, asked: &ReleasePayment) -> Result<Vec<Event>, Refusal> {
+        if let Some((payment_id, amount)) = self.releases.get(&asked.refund_id) {
+            let is_same = *payment_id == asked.payment_id && *amount == asked.amount;
+            return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("refund_id")) };
+        }
+        let known = self.funds.iter().find(|it| it.payment_id == asked.payment_id);
+        let funds = known.ok_or_else(|| Refusal::UnknownPayment(asked.payment_id.clone()))?;
+        // What was paid too much goes back first; only then does the order owe again.
+        let from_credit = asked.amount.at_most(funds.unallocated());
+        let released = asked.amount.minus(from_credit)?.at_most(funds.allocated);
+        Ok(vec![Event::PaymentReleased(PaymentReleased {
+            order_id: asked.order_id.clone(),
+            refund_id: asked.refund_id.clone(),
+            payment_id: asked.payment_id.clone(),
+            amount: asked.amount,
+            released,
+            entry: self.entry_with_allocated(-released.minor())?,
+            at: asked.at,
+        })])
+    }
+
+    fn record_refund_failure(&self, asked: &RecordRefundFailure) -> Result<Vec<Event>, Refusal> {
+        if self.failed_refunds.contains(&asked.refund_id) {
+            return Ok(Vec::new());
+        }
+        let known = self.funds.iter().find(|it| it.payment_id == asked.payment_id);
+        let funds = known.ok_or_else(|| Refusal::UnknownPayment(asked.payment_id.clone()))?;
+        if asked.amount.exceeds(funds.refunded)? {
+            return Err(Refusal::UnknownRefund(asked.refund_id.clone()));
+        }
+        let failed = Event::RefundFailed(RefundFailed {
+            order_id: asked.order_id.clone(),
+            refund_id: asked.refund_id.clone(),
+            payment_id: asked.payment_id.clone(),
+            amount: asked.amount,
+            party: self.party(),
+            at: asked.at,
+        });
+        // The money is the customer's again; what the order is owed takes it.
+        let mut order = self.clone();
+        order.evolve(&failed);
+        let mut events = vec![failed];
+        if let Some(funds) = order.funds.iter().find(|it| it.payment_id == asked.payment_id) {
+            let id = AllocationId::derived(&["refund-failed", asked.refund_id.as_str()]);
+            events.extend(order.reallocated(id, funds, asked.at)?);
+        }
+        Ok(events)
+    }
+
+    /// The allocation of money that a payment has left over, where this order is owed something.
+    fn reallocated(&self, id: AllocationId, funds: &Funds, at: Timestamp) -> Result<Option<Event>, Refusal> {
+        let Some(placed) = &self.placed else { return Ok(None) };
+        if funds.offered.currency() != placed.currency {
+            return Ok(None);
+        }
+        let allocated = funds.unallocated().at_most(self.due_on(placed));
+        if !allocated.is_positive() {
+            return Ok(None);
+        }
+        Ok(Some(Event::PaymentAllocated(PaymentAllocated {
+            order_id: placed.order_id.clone(),
+            allocation_id: id,
+            payment_id: funds.payment_id.clone(),
+            method: funds.method,
+            offered: Money::zero(placed.currency),
+            allocated,
+            entry: self.entry_with_allocated(allocated.minor())?,
+            at,
+        })))
+    }
+
+    /// What taking units off the order means: their frozen value, and whose money becomes free.
+    fn removal(
+        &self,
+        placed: &Placed,
+        after: &[LineState],
+        lines: &[LineQuantity],
+        refund_to: RefundTo,
+        cause: &str,
+    ) -> Result<Removal, Refusal> {
+        let lines = line::values(&self.lines, lines, placed.currency);
+        let value = placed.money(lines.iter().map(|it| it.gross.minor()).sum());
+        let held = placed.allocated(&self.funds);
+        let allocated = held.at_most(placed.money(line::value(after)));
+        let free = held.minus(allocated)?;
+        let released = funds::release(&self.funds, free, placed.refund_order, |payment_id| match refund_to {
+            RefundTo::Credit => None,
+            RefundTo::Payment => {
+                Some(RefundId::derived(&["order", placed.order_id.as_str(), cause, payment_id.as_str()]))
+            }
+        });
+        Ok(Removal { lines, value, released, allocated })
+    }
+
+    fn entry_to(&self, placed: &Placed, after: &[LineState], allocated: Money) -> Result<Entry, Refusal> {
+        let before = books::balances(&self.lines, placed.allocated(&self.funds));
+        Ok(books::balances(after, allocated).since(&before).into_entry(placed.customer_id.clone())?)
+    }
+
+    fn return_entry_to(&self, placed: &Placed, after: &[LineState], allocated: Money) -> Result<Entry, Refusal> {
+        let before = books::balances(&self.lines, placed.allocated(&self.funds));
+        let change = books::balances(after, allocated).since(&before);
+        Ok(books::as_returns(change).into_entry(placed.customer_id.clone())?)
+    }
+
+    /// The entry of a change of the allocated money alone; none before the order is placed.
+    fn entry_with_allocated(&self, more: i128) -> Result<Entry, Refusal> {
+        let Some(placed) = &self.placed else { return Ok(Entry::default()) };
+        let allocated = placed.money(placed.allocated(&self.funds).minor() + more);
+        self.entry_to(placed, &self.lines, allocated)
+    }
+
+    fn evolve_all(&mut self, events: &[Event]) {
+        events.iter().for_each(|event| self.evolve(event));
+    }
+
+    fn placed(&self) -> Result<&Placed, Refusal> {
+        self.placed.as_deref().ok_or(Refusal::NotPlaced)
+    }
+
+    fn party(&self) -> Option<CustomerId> {
+        self.placed.as_ref().and_then(|it| it.customer_id.clone())
+    }
+
+    /// The lines and what happened to their units.
+    #[must_use]
+    pub fn lines(&self) -> &[LineState] {
+        &self.lines
+    }
+
+    /// The payments that money came from.
+    #[must_use]
+    pub fn funds(&self) -> &[Funds] {
+        &self.funds
+    }
+
+    /// The order's id, once it is placed.
+    #[must_use]
+    pub fn id(&self) -> Option<&OrderId> {
+        self.placed.as_ref().map(|it| &it.order_id)
+    }
+
+    /// The money applied to this order, never more than its value; `None` before it is placed.
+    #[must_use]
+    pub fn allocated(&self) -> Option<Money> {
+        self.placed.as_ref().map(|placed| placed.allocated(&self.funds))
+    }
+
+    /// What the order is still owed: the value of everything neither cancelled nor returned, less what is allocated.
+    /// `None` before it is placed.
+    #[must_use]
+    pub fn due(&self) -> Option<Money> {
+        self.placed.as_ref().map(|placed| self.due_on(placed))
+    }
+
+    fn due_on(&self, placed: &Placed) -> Money {
+        placed.money(line::value(&self.lines) - placed.allocated(&self.funds).minor())
+    }
+}
+
+impl Placed {
+    fn money(&self, minor: i128) -> Money {
+        Money::of_minor(minor, self.currency)
+    }
+
+    /// Money in another currency waits as credit and is not part of this.
+    fn allocated(&self, funds: &[Funds]) -> Money {
+        let own = funds.iter().filter(|it| it.allocated.currency() == self.currency);
+        self.money(own.map(|it| it.allocated.minor()).sum())
+    }
+}
+
+struct Removal {
+    lines: Vec<LineValue>,
+    value: Money,
+    released: Vec<Released>,
+    allocated: Money,
+}

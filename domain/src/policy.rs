@@ -1,0 +1,131 @@
+//! What follows from a fact: event in, commands out.
+//!
+//! Policies are pure, and the ids in their commands derive from the event, so a policy that runs twice (after a crash,
+//! or in two processes) asks for the same facts, and the same sentence said twice is one fact.
+
+use crate::event::{Command, Event};
+use crate::id::{AllocationId, OrderId, RefundId};
+use crate::order;
+use crate::payment::{self, RefundOrigin};
+
+/// The commands that follow from an event.
+#[must_use]
+pub fn react(event: &Event) -> Vec<Command> {
+    match event {
+        Event::Payment(event) => from_payment(event).into_iter().map(Command::Order).collect(),
+        Event::Order(event) => from_order(event).into_iter().map(Command::Payment).collect(),
+    }
+}
+
+/// What to record when a command of a policy is refused, so that nothing is silent: a refund that an order asked for
+/// and the payment refuses (a dispute has taken the money, say) leaves it as the customer's credit.
+#[must_use]
+pub fn on_refusal(cause: &Event, refused: &Command) -> Option<Command> {
+    let (Event::Order(cause), Command::Payment(payment::Command::Refund(refund))) = (cause, refused) else {
+        return None;
+    };
+    let order_id = order_of(cause)?.clone();
+    Some(Command::Order(order::Command::RecordRefundFailure(order::RecordRefundFailure {
+        order_id,
+        refund_id: refund.refund_id.clone(),
+        payment_id: refund.payment_id.clone(),
+        amount: refund.amount,
+        at: refund.at,
+    })))
+}
+
+fn from_payment(event: &payment::Event) -> Option<order::Command> {
+    use payment::Event as It;
+    match event {
+        It::Received(it) => Some(order::Command::AllocatePayment(order::AllocatePayment {
+            order_id: it.intent.order_id.clone()?,
+            allocation_id: AllocationId::derived(&["capture", it.intent.payment_id.as_str(), it.capture_id().as_str()]),
+            payment_id: it.intent.payment_id.clone(),
+            method: it.intent.method,
+            amount: it.intent.amount,
+            at: it.at,
+        })),
+        It::Captured(it) => Some(order::Command::AllocatePayment(order::AllocatePayment {
+            order_id: it.order_id.clone()?,
+            allocation_id: AllocationId::derived(&["capture", it.payment_id.as_str(), it.capture_id.as_str()]),
+            payment_id: it.payment_id.clone(),
+            method: it.method,
+            amount: it.amount,
+            at: it.at,
+        })),
+        It::CaptureReversed(it) => Some(order::Command::ReleasePayment(order::ReleasePayment {
+            order_id: it.order_id.clone()?,
+            refund_id: RefundId::derived(&["reversal", it.payment_id.as_str(), it.capture_id.as_str()]),
+            payment_id: it.payment_id.clone(),
+            amount: it.amount,
+            at: it.at,
+        })),
+        It::RefundRequested(it) => match it.origin {
+            RefundOrigin::Order => None,
+            RefundOrigin::Merchant => Some(order::Command::ReleasePayment(order::ReleasePayment {
+                order_id: it.order_id.clone()?,
+                refund_id: it.refund_id.clone(),
+                payment_id: it.payment_id.clone(),
+                amount: it.amount,
+                at: it.at,
+            })),
+        },
+        It::RefundFailed(it) => Some(order::Command::RecordRefundFailure(order::RecordRefundFailure {
+            order_id: it.order_id.clone()?,
+            refund_id: it.refund_id.clone(),
+            payment_id: it.payment_id.clone(),
+            amount: it.amount,
+            at: it.at,
+        })),
+        It::Authorised(_)
+        | It::Declined(_)
+        | It::Voided(_)
+        | It::RefundSucceeded(_)
+        | It::DisputeOpened(_)
+        | It::DisputeWon(_)
+        | It::DisputeLost(_)
+        | It::FeeRecorded(_)
+        | It::PayoutRecorded(_)
+        | It::OutcomeUnknown(_)
+        | It::AttemptFailed(_) => None,
+    }
+}
+
+fn from_order(event: &order::Event) -> Vec<payment::Command> {
+    use order::Event as It;
+    let (released, reason, at) = match event {
+        It::LinesCancelled(it) => (&it.released, &it.reason, it.at),
+        It::LinesReturned(it) => (&it.released, &it.reason, it.at),
+        It::Placed(_)
+        | It::LinesAdded(_)
+        | It::LinesFulfilled(_)
+        | It::PaymentAllocated(_)
+        | It::PaymentReleased(_)
+        | It::RefundFailed(_) => return Vec::new(),
+    };
+    let refunds = released.iter().filter_map(|it| {
+        Some(payment::Command::Refund(payment::RefundPayment {
+            payment_id: it.payment_id.clone(),
+            refund_id: it.refund_id.clone()?,
+            amount: it.amount,
+            origin: RefundOrigin::Order,
+            reason: reason.clone(),
+            at,
+        }))
+    });
+    refunds.collect()
+}
+
+fn order_of(event: &order::Event) -> Option<&OrderId> {
+    use order::Event as It;
+    match event {
+        It::LinesCancelled(it) => Some(&it.order_id),
+        It::LinesReturned(it) => Some(&it.order_id),
+        It::Placed(_)
+        | It::LinesAdded(_)
+        | It::LinesFulfilled(_)
+        | It::PaymentAllocated(_)
+        | It::PaymentReleased(_)
+        | It::RefundFailed(_) => None,
+    }
+}

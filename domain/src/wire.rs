@@ -1,0 +1,115 @@
+//! How events are written down, and the only place that reads old shapes.
+//!
+//! A kind names what happened and its version (`payment-captured.v1`). The bytes are kept exactly as written. A change
+//! of a shape is a new version with its own reader here and its own golden file; a kind is never renamed or reused.
+
+use crate::event::Event;
+use crate::{order, payment};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What happened, with its version.
+    pub kind: &'static str,
+    /// JSON, byte for byte as it is hashed.
+    pub payload: Vec<u8>,
+}
+
+/// Why stored bytes could not be read. A reader that meets one stops; it never skips.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Written by a newer version of the program, or by something else.
+    #[error("events of kind {0:?} are not known to this version; a newer program wrote them, so update this one")]
+    UnknownKind(String),
+    /// The kind is known, the bytes are not its shape.
+    #[error("an event of kind {kind} cannot be read: {reason}")]
+    BadPayload {
+        /// The kind.
+        kind: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// An event that could not be written.
+    #[error("an event of kind {kind} cannot be written: {reason}")]
+    NotWritable {
+        /// The kind.
+        kind: &'static str,
+        /// What the serializer said.
+        reason: String,
+    },
+}
+
+macro_rules! kinds {
+    ($($kind:literal => $aggregate:ident :: $module:ident :: $variant:ident),+ $(,)?) => {
+        /// Every kind that can be read, in the order of the aggregates.
+        pub const KINDS: &[&str] = &[$($kind),+];
+
+        /// The kind of an event as it is written today.
+        #[must_use]
+        pub fn kind_of(event: &Event) -> &'static str {
+            match event {
+                $(Event::$aggregate($module::Event::$variant(_)) => $kind,)+
+            }
+        }
+
+        /// Writes an event.
+        ///
+        /// # Errors
+        /// [`Unreadable::NotWritable`], which no event of this crate causes.
+        pub fn write(event: &Event) -> Result<Written, Unreadable> {
+            match event {
+                $(Event::$aggregate($module::Event::$variant(it)) => to_bytes($kind, it),)+
+            }
+        }
+
+        /// Reads an event.
+        ///
+        /// # Errors
+        /// [`Unreadable`]; a reader must stop at it.
+        pub fn read(kind: &str, payload: &[u8]) -> Result<Event, Unreadable> {
+            match kind {
+                $($kind => from_bytes(kind, payload).map(|it| Event::$aggregate($module::Event::$variant(it))),)+
+                unknown => Err(Unreadable::UnknownKind(unknown.to_owned())),
+            }
+        }
+    };
+}
+
+kinds! {
+    "order-placed.v1" => Order::order::Placed,
+    "order-lines-added.v1" => Order::order::LinesAdded,
+    "order-lines-fulfilled.v1" => Order::order::LinesFulfilled,
+    "order-lines-cancelled.v1" => Order::order::LinesCancelled,
+    "order-lines-returned.v1" => Order::order::LinesReturned,
+    "order-payment-allocated.v1" => Order::order::PaymentAllocated,
+    "order-payment-released.v1" => Order::order::PaymentReleased,
+    "order-refund-failed.v1" => Order::order::RefundFailed,
+    "payment-authorised.v1" => Payment::payment::Authorised,
+    "payment-declined.v1" => Payment::payment::Declined,
+    "payment-received.v1" => Payment::payment::Received,
+    "payment-captured.v1" => Payment::payment::Captured,
+    "payment-voided.v1" => Payment::payment::Voided,
+    "payment-capture-reversed.v1" => Payment::payment::CaptureReversed,
+    "payment-refund-requested.v1" => Payment::payment::RefundRequested,
+    "payment-refund-succeeded.v1" => Payment::payment::RefundSucceeded,
+    "payment-refund-failed.v1" => Payment::payment::RefundFailed,
+    "payment-dispute-opened.v1" => Payment::payment::DisputeOpened,
+    "payment-dispute-won.v1" => Payment::payment::DisputeWon,
+    "payment-dispute-lost.v1" => Payment::payment::DisputeLost,
+    "payment-fee-recorded.v1" => Payment::payment::FeeRecorded,
+    "payment-payout-recorded.v1" => Payment::payment::PayoutRecorded,
+    "payment-outcome-unknown.v1" => Payment::payment::OutcomeUnknown,
+    "payment-attempt-failed.v1" => Payment::payment::AttemptFailed,
+}
+
+fn to_bytes(kind: &'static str, it: &impl Serialize) -> Result<Written, Unreadable> {
+    let payload = serde_json::to_vec(it).map_err(|it| Unreadable::NotWritable { kind, reason: it.to_string() })?;
+    Ok(Written { kind, payload })
+}
+
+fn from_bytes<T: DeserializeOwned>(kind: &str, payload: &[u8]) -> Result<T, Unreadable> {
+    let bad = |it: serde_json::Error| Unreadable::BadPayload { kind: kind.to_owned(), reason: it.to_string() };
+    serde_json::from_slice(payload).map_err(bad)
+}
