@@ -13,6 +13,7 @@ pub mod entry;
 pub mod event;
 pub mod id;
 pub mod invalid;
+pub mod metadata;
 pub mod money;
 pub mod order;
 pub mod payment;

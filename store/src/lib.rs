@@ -1,1 +1,16 @@
+//! Where facts are kept: append, read, follow.
+//!
+//! The log is one gapless history in PostgreSQL. This crate moves bytes: it decides nothing, and it never edits or
+//! deletes what was written.
 
+#![forbid(unsafe_code)]
+
+pub mod embedded;
+pub mod log;
+pub mod pool;
+pub mod recorded;
+
+pub use log::{Batch, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend};
+pub use recorded::{Recorded, Unreadable};
+pub use sqlx::PgPool;
+pub use sqlx::postgres::PgConnectOptions;

@@ -1,0 +1,71 @@
+//! Stored bytes, read as facts.
+
+use crate::log::{Position, Stored};
+use chrono::{DateTime, Utc};
+use mizan_domain::event::{Event, StreamName};
+use mizan_domain::metadata::Metadata;
+use mizan_domain::{Decider, wire};
+use mizan_domain::{order::Order, payment::Payment};
+use uuid::Uuid;
+
+/// An event with everything that is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Its place in the history.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its place in the stream, from 1.
+    pub revision: i64,
+    /// Derived from its command.
+    pub event_id: Uuid,
+    /// What happened, with its version.
+    pub kind: String,
+    /// When it was made durable.
+    pub recorded_at: DateTime<Utc>,
+    /// Whose it is, who asked, and as part of what.
+    pub metadata: Metadata,
+    /// What happened.
+    pub event: Event,
+}
+
+/// An event that cannot be read. A reader stops at it and says so; it never skips.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the event at position {position} cannot be read: {reason}")]
+pub struct Unreadable {
+    /// Where.
+    pub position: Position,
+    /// Why.
+    pub reason: String,
+}
+
+impl TryFrom<Stored> for Recorded {
+    type Error = Unreadable;
+
+    fn try_from(it: Stored) -> Result<Self, Unreadable> {
+        let bad = |reason: String| Unreadable { position: it.position, reason };
+        let metadata: Metadata =
+            serde_json::from_slice(&it.metadata).map_err(|error| bad(format!("metadata: {error}")))?;
+        if metadata.merchant_id.as_str() != it.merchant_id {
+            return Err(bad(format!("its stream is of {}, its metadata of {}", it.merchant_id, metadata.merchant_id)));
+        }
+        let event = wire::read(&it.kind, &it.payload).map_err(|error| bad(error.to_string()))?;
+        let category = match &event {
+            Event::Order(_) => Order::CATEGORY,
+            Event::Payment(_) => Payment::CATEGORY,
+        };
+        if category != it.category {
+            return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));
+        }
+        Ok(Self {
+            position: it.position,
+            stream: StreamName { category, id: it.name.into() },
+            revision: it.revision,
+            event_id: it.event_id,
+            kind: it.kind,
+            recorded_at: it.recorded_at,
+            metadata,
+            event,
+        })
+    }
+}
