@@ -266,6 +266,41 @@ impl Log {
         Ok(sqlx::query_as(sql).bind(after).bind(limit.min(READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
+    /// The next events of some kinds after a position and up to another, in order.
+    ///
+    /// # Errors
+    /// [`LogError::Database`].
+    pub async fn read_kinds(
+        &self,
+        (after, up_to): (Position, Position),
+        kinds: &[&str],
+        limit: i64,
+    ) -> Result<Vec<Stored>, LogError> {
+        let sql = format!(
+            "{EVENT} where e.position > $1 and e.position <= $2 and e.kind = any($3) order by e.position limit $4"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(up_to).bind(kinds);
+        Ok(rows.bind(limit.min(READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+    }
+
+    /// How far the policies have answered the history.
+    ///
+    /// # Errors
+    /// [`LogError::Database`].
+    pub async fn policy_checkpoint(&self) -> Result<Position, LogError> {
+        Ok(sqlx::query_scalar("select position from policy_checkpoint").fetch_one(&self.pool).await?)
+    }
+
+    /// Moves the policies' checkpoint forward; never back, whoever else moves it.
+    ///
+    /// # Errors
+    /// [`LogError::Database`].
+    pub async fn move_policy_checkpoint(&self, to: Position) -> Result<(), LogError> {
+        let update = sqlx::query("update policy_checkpoint set position = $1 where position < $1");
+        update.bind(to).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The position of the last event.
     ///
     /// # Errors
