@@ -10,7 +10,9 @@ pub mod log;
 pub mod pool;
 pub mod recorded;
 
-pub use log::{Batch, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend};
+pub use log::{
+    Batch, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,
+};
 pub use recorded::{Recorded, Unreadable};
 pub use sqlx::PgPool;
 pub use sqlx::postgres::PgConnectOptions;

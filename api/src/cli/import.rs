@@ -1,0 +1,159 @@
+//! `mizan import`: the commands of a file, the same as over HTTP.
+
+use super::serve::LOCAL_MERCHANT;
+use super::{EXIT_REFUSED, Outcome, grouped, per_second, say};
+use crate::commands::http::{BULK_COMMANDS_MAX, BulkOutcome, bulk, lines, plain_context};
+use crate::engine::{Engine, Place};
+use indicatif::{ProgressBar, ProgressStyle};
+use mizan_domain::id::MerchantId;
+use mizan_domain::text::Text;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The file: one {"command": "...", "data": {...}} a line; `-` reads standard input
+    file: PathBuf,
+    /// Write every refused line, with its problem, to this file
+    #[arg(long, value_name = "FILE")]
+    refusals: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    lines: usize,
+    /// Did something.
+    accepted: usize,
+    /// Had been said before.
+    repeated: usize,
+    refused: usize,
+    refused_by_code: BTreeMap<String, usize>,
+    /// The position of the last event.
+    head: i64,
+    seconds: String,
+}
+
+#[derive(Serialize)]
+struct RefusedLine<'a> {
+    line: usize,
+    problem: &'a crate::problem::Problem,
+    text: &'a str,
+}
+
+pub(super) async fn run(place: Place, args: Args) -> Outcome {
+    let open = |path: &Path| File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let (input, bytes): (Box<dyn BufRead + Send>, u64) = if args.file.as_os_str() == "-" {
+        (Box::new(BufReader::new(std::io::stdin())), 0)
+    } else {
+        let file = open(&args.file)?;
+        let bytes = file.metadata()?.len();
+        (Box::new(BufReader::new(file)), bytes)
+    };
+    let refusals = args.refusals.as_deref().map(File::create).transpose()?.map(BufWriter::new);
+    let engine = Engine::start(&place).await?;
+    let report = import(&engine, input, bytes, refusals).await;
+    let head = engine.log.head().await?;
+    if let Err(lagging) = engine.projector.wait_for(head, READ_MODELS_DEADLINE).await {
+        tracing::warn!(%lagging, "the read models are still following");
+    }
+    engine.stop().await;
+    let report = Report { head: head.number(), ..report? };
+    if args.json {
+        say(serde_json::to_string(&report)?);
+    } else {
+        let (lines, accepted) = (grouped(to_number(report.lines)), grouped(to_number(report.accepted)));
+        say(format_args!("{lines} commands in {} s: {accepted} accepted", report.seconds));
+        say(format_args!(
+            "{} had been said before, {} refused",
+            grouped(to_number(report.repeated)),
+            grouped(to_number(report.refused))
+        ));
+        for (code, count) in &report.refused_by_code {
+            say(format_args!("  {:>8}  {code}", grouped(to_number(*count))));
+        }
+        say(format_args!("the history has {} events", grouped(report.head)));
+    }
+    Ok(if report.refused > 0 { ExitCode::from(EXIT_REFUSED) } else { ExitCode::SUCCESS })
+}
+
+/// How long the read models may take to follow an import.
+const READ_MODELS_DEADLINE: std::time::Duration = std::time::Duration::from_secs(600);
+
+async fn import(
+    engine: &Engine,
+    mut input: Box<dyn BufRead + Send>,
+    bytes: u64,
+    mut refusals: Option<BufWriter<File>>,
+) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
+    let started = Instant::now();
+    let bar = ProgressBar::new(bytes);
+    let style = "{bar:40} {percent:>3} %  {msg}  {elapsed} elapsed, {eta} left";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let merchant = MerchantId::parse(LOCAL_MERCHANT)?;
+    let context = plain_context(merchant, Text::parse("import")?);
+    let mut report = Report::default();
+    loop {
+        let mut chunk = Vec::new();
+        for _ in 0..BULK_COMMANDS_MAX {
+            if input.read_until(b'\n', &mut chunk)? == 0 {
+                break;
+            }
+        }
+        if chunk.is_empty() {
+            break;
+        }
+        let first_line = report.lines;
+        let outcomes = bulk(engine, &context, lines(&chunk)).await;
+        let text = String::from_utf8_lossy(&chunk);
+        for (outcome, text) in outcomes.iter().zip(text.lines().filter(|line| !line.trim().is_empty())) {
+            report.count(outcome);
+            if let (Some(problem), Some(file)) = (&outcome.problem, &mut refusals) {
+                if problem.retryable {
+                    return Err(format!("line {}: {problem}; run the same import again", report.lines).into());
+                }
+                serde_json::to_writer(
+                    &mut *file,
+                    &RefusedLine { line: first_line + outcome.index + 1, problem, text },
+                )?;
+                file.write_all(b"\n")?;
+            }
+        }
+        bar.inc(u64::try_from(chunk.len()).unwrap_or(0));
+        let rate = per_second(i64::try_from(report.lines).unwrap_or(0), started.elapsed());
+        bar.set_message(format!("{} commands, {}/s", grouped(to_number(report.lines)), grouped(rate)));
+    }
+    bar.finish_and_clear();
+    if let Some(file) = &mut refusals {
+        file.flush()?;
+    }
+    let elapsed = started.elapsed();
+    report.seconds = format!("{}.{}", elapsed.as_secs(), elapsed.subsec_millis() / 100);
+    Ok(report)
+}
+
+impl Report {
+    fn count(&mut self, outcome: &BulkOutcome) {
+        self.lines += 1;
+        match (&outcome.answer, &outcome.problem) {
+            (Some(answer), _) if answer.events.is_empty() => self.repeated += 1,
+            (Some(_), _) => self.accepted += 1,
+            (None, problem) => {
+                self.refused += 1;
+                let code = problem.as_ref().map_or("unknown", |it| it.code.as_str());
+                *self.refused_by_code.entry(code.to_owned()).or_default() += 1;
+            }
+        }
+    }
+}
+
+fn to_number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

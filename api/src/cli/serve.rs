@@ -1,0 +1,76 @@
+//! `mizan serve`: the service in the foreground.
+
+use super::{Outcome, say};
+use crate::engine::{Engine, Place};
+use crate::key::{self, KeyHash};
+use crate::server::{self, Settings};
+use actix_web::web;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use mizan_domain::id::MerchantId;
+use mizan_domain::text::Text;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The one merchant, until accounts come.
+pub(super) const LOCAL_MERCHANT: &str = "local";
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The address to serve on; port 0 takes a free one
+    #[arg(long, env = "MIZAN_LISTEN", default_value = "127.0.0.1:7070", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Requests that the API key may make in a second; more are answered 429
+    #[arg(long, env = "MIZAN_REQUESTS_PER_SECOND", default_value = "10000", value_name = "NUMBER")]
+    requests_per_second: NonZeroU32,
+}
+
+/// A service that listens and is ready to run.
+pub(super) struct Ready {
+    pub(super) engine: web::Data<Engine>,
+    pub(super) key: String,
+    pub(super) address: SocketAddr,
+    listener: TcpListener,
+    settings: Settings,
+}
+
+pub(super) async fn run(place: Place, args: Args) -> Outcome {
+    let ready = prepare(&place, &args).await?;
+    say(format_args!("mizan serves on http://{}   (data in {})", ready.address, place.data_dir.display()));
+    until_stopped(ready).await
+}
+
+pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn std::error::Error + Send + Sync>> {
+    // The address first: a second start on the same port must not touch the data.
+    let listener = TcpListener::bind(args.listen)
+        .map_err(|error| format!("cannot listen on {}: {error}; choose another address with --listen", args.listen))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let key = key::load_or_make(&place.data_dir).map_err(|error| {
+        format!(
+            "the API key in {} cannot be read or made: {error}; choose another --data-dir",
+            place.data_dir.display()
+        )
+    })?;
+    let settings = Settings {
+        key: KeyHash::of(&key),
+        merchant: MerchantId::parse(LOCAL_MERCHANT)?,
+        actor: Text::parse("key:local")?,
+        requests_per_second: args.requests_per_second,
+        metrics: PrometheusBuilder::new().install_recorder()?,
+    };
+    let engine = web::Data::new(Engine::start(place).await?);
+    Ok(Ready { engine, key, address, listener, settings })
+}
+
+/// Serves until a signal; then answers what is under way, and stops the cluster last.
+pub(super) async fn until_stopped(ready: Ready) -> Outcome {
+    let Ready { engine, listener, settings, .. } = ready;
+    server::serve(engine.clone(), settings, listener)?.await?;
+    match Arc::try_unwrap(engine.into_inner()) {
+        Ok(engine) => engine.stop().await,
+        Err(_still_used) => tracing::warn!("a request was still running at the end; the database stops by itself"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,91 @@
+//! Commands as clients write them, turned into the domain's.
+//!
+//! Every command is one struct: what JSON it takes, which schema the OpenAPI document shows, and which domain command
+//! it becomes. Nothing is decided here.
+
+pub mod http;
+mod orders;
+mod payments;
+mod read;
+
+pub use read::Fault;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use mizan_domain::event::Command;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+/// A command as clients write it.
+trait Asked: serde::de::DeserializeOwned + ToSchema {
+    /// One line for the OpenAPI document.
+    const SUMMARY: &'static str;
+
+    /// The domain's command. `now` is the time where the client gave none.
+    fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault>;
+}
+
+/// What the OpenAPI document says of a command.
+pub struct Described {
+    /// The name in the address.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The name of its body's schema.
+    pub schema: String,
+    /// That schema and those it refers to.
+    pub schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+fn describe<T: Asked>(name: &'static str) -> Described {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    Described { name, summary: T::SUMMARY, schema: T::name().into_owned(), schemas }
+}
+
+macro_rules! commands {
+    ($($name:literal => $asked:ty),+ $(,)?) => {
+        /// The names of all commands.
+        pub const NAMES: &[&str] = &[$($name),+];
+
+        /// Reads a command's body; `None` when there is no such command.
+        #[must_use]
+        pub fn read(name: &str, body: &[u8], now: DateTime<Utc>) -> Option<Result<Command, Fault>> {
+            // PostgreSQL and the wire keep microseconds.
+            let now = now.trunc_subsecs(6);
+            match name {
+                $($name => Some(read::body::<$asked>(body).and_then(|asked| asked.into_command(now))),)+
+                _unknown => None,
+            }
+        }
+
+        /// Every command for the OpenAPI document.
+        #[must_use]
+        pub fn described() -> Vec<Described> {
+            vec![$(describe::<$asked>($name)),+]
+        }
+    };
+}
+
+commands! {
+    "place-order" => orders::PlaceOrder,
+    "add-order-lines" => orders::AddOrderLines,
+    "fulfil-order" => orders::FulfilOrder,
+    "cancel-order" => orders::CancelOrder,
+    "return-order" => orders::ReturnOrder,
+    "authorise-payment" => payments::AuthorisePayment,
+    "decline-payment" => payments::DeclinePayment,
+    "receive-payment" => payments::ReceivePayment,
+    "capture-payment" => payments::CapturePayment,
+    "void-payment" => payments::VoidPayment,
+    "reverse-capture" => payments::ReverseCapture,
+    "refund-payment" => payments::RefundPayment,
+    "confirm-refund" => payments::ConfirmRefund,
+    "fail-refund" => payments::FailRefund,
+    "open-dispute" => payments::OpenDispute,
+    "win-dispute" => payments::WinDispute,
+    "lose-dispute" => payments::LoseDispute,
+    "record-fee" => payments::RecordFee,
+    "record-payout" => payments::RecordPayout,
+    "report-unknown-outcome" => payments::ReportUnknownOutcome,
+    "fail-attempt" => payments::FailAttempt,
+}

@@ -1,0 +1,126 @@
+//! The parts of a running service, put together: cluster, log, appender, policies, read models.
+
+use crate::policies;
+use crate::write::{Context, Done, NotDone, Writer};
+use mizan_domain::event::Command;
+use mizan_projections::{Projector, Reads};
+use mizan_store::embedded::{Cluster, EmbeddedError, Settings};
+use mizan_store::{Log, LogError, PgConnectOptions};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Connections to the database, of one process.
+pub const CONNECTIONS_MAX: u32 = 24;
+
+/// Where the facts are kept.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// A PostgreSQL server of your own; without it a private cluster runs in the data directory.
+    pub database_url: Option<String>,
+    /// The private cluster, and the API key.
+    pub data_dir: PathBuf,
+}
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The private cluster did not start.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// `DATABASE_URL` is not one.
+    #[error("DATABASE_URL cannot be read: {0}; write postgres://user:password@host/database")]
+    DatabaseUrl(sqlx::Error),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The read models could not be opened.
+    #[error("the read models could not be opened: {0}")]
+    Reads(#[from] sqlx::Error),
+}
+
+/// A running service without its HTTP side.
+pub struct Engine {
+    /// The event log.
+    pub log: Log,
+    /// The way in.
+    pub writer: Writer,
+    /// What keeps the read models up.
+    pub projector: Arc<Projector>,
+    /// The read models.
+    pub reads: Reads,
+    policies: JoinHandle<()>,
+    cluster: Option<Cluster>,
+}
+
+/// A command and everything that followed from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// The command's own answer.
+    pub done: Done,
+    /// What the policies did about it.
+    pub consequences: Vec<Done>,
+}
+
+/// Opens the event log alone, for programs that only read or rebuild.
+///
+/// # Errors
+/// [`StartError`]. The cluster must be kept as long as the log is used.
+pub async fn open_log(place: &Place) -> Result<(Log, Option<Cluster>), StartError> {
+    let (options, cluster) = match &place.database_url {
+        Some(url) => (PgConnectOptions::from_str(url).map_err(StartError::DatabaseUrl)?, None),
+        None => {
+            let cluster = Cluster::start(Settings { data_dir: place.data_dir.clone(), durable: true }).await?;
+            (cluster.connect_options(), Some(cluster))
+        }
+    };
+    Ok((Log::connect(options, CONNECTIONS_MAX).await?, cluster))
+}
+
+impl Engine {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(place: &Place) -> Result<Self, StartError> {
+        let (log, cluster) = open_log(place).await?;
+        let reads = Reads::new(log.pool().clone());
+        let projector = Arc::new(Projector::start(log.clone()).await?);
+        let wake = projector.clone();
+        let writer = Writer::start(log.clone(), Arc::new(move || wake.wake()));
+        let policies = tokio::spawn(policies::follow(log.clone(), writer.clone()));
+        Ok(Self { log, writer, projector, reads, policies, cluster })
+    }
+
+    /// Does a command and everything that follows from it, whether the caller waits or goes away.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn command(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
+        let writer = self.writer.clone();
+        let work = tokio::spawn(async move {
+            let done = writer.ask(command, context.clone()).await?;
+            let consequences = match policies::settle(&writer, &context, &done).await {
+                Ok(consequences) => consequences,
+                Err(not_done) => {
+                    // The command itself is recorded: the follower does the rest.
+                    tracing::warn!(%not_done, "what follows from a command is left to the follower");
+                    Vec::new()
+                }
+            };
+            Ok(Settled { done, consequences })
+        });
+        work.await.unwrap_or_else(|error| Err(NotDone::Unavailable(error.to_string())))
+    }
+
+    /// Stops what runs, and the private cluster last.
+    pub async fn stop(self) {
+        self.policies.abort();
+        self.projector.stop().await;
+        self.log.pool().close().await;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await;
+        }
+    }
+}

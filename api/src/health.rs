@@ -1,0 +1,61 @@
+//! Whether the service lives, whether it can work, and its figures.
+
+use crate::engine::Engine;
+use crate::server::Settings;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Whether the service can work, part by part.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether everything below is well.
+    pub ready: bool,
+    /// The position of the last event; none when the log does not answer.
+    pub head: Option<i64>,
+    /// The position that the read models show.
+    pub position: i64,
+    /// Events between the two.
+    pub lag_events: Option<i64>,
+    /// Why the read models stand still, where they do.
+    pub halted: Option<String>,
+}
+
+/// `GET /healthz`: the process lives.
+pub(crate) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "alive" }))
+}
+
+/// `GET /readyz`: the log answers and the read models follow.
+pub(crate) async fn ready(engine: web::Data<Engine>) -> HttpResponse {
+    let readiness = readiness(&engine).await;
+    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(readiness)
+}
+
+/// `GET /metrics`: Prometheus text.
+pub(crate) async fn metrics(engine: web::Data<Engine>, settings: web::Data<Settings>) -> HttpResponse {
+    let readiness = readiness(&engine).await;
+    let gauge =
+        |name: &'static str, value: i64| metrics::gauge!(name).set(f64::from(i32::try_from(value).unwrap_or(i32::MAX)));
+    gauge("mizan_read_models_position", readiness.position);
+    gauge("mizan_log_head", readiness.head.unwrap_or(-1));
+    gauge("mizan_read_models_lag_events", readiness.lag_events.unwrap_or(-1));
+    gauge("mizan_ready", i64::from(readiness.ready));
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(settings.metrics.render())
+}
+
+async fn readiness(engine: &Engine) -> Readiness {
+    let head = engine.log.head().await.ok().map(mizan_store::Position::number);
+    let state = engine.projector.state();
+    let position = state.position.number();
+    let halted = state.halted.map(|it| it.to_string());
+    Readiness {
+        ready: head.is_some() && halted.is_none(),
+        head,
+        position,
+        lag_events: head.map(|head| (head - position).max(0)),
+        halted,
+    }
+}

@@ -1,0 +1,151 @@
+//! What follows from a command: the policies' commands, done at once, and the guarantee behind it.
+//!
+//! Whoever takes a command also does what follows from its events before it answers. A follower reads the history
+//! behind it and does the same again: mostly nothing, because the same sentence said twice is one fact, and everything
+//! after a crash in between.
+
+use crate::write::{Context, Done, Happened, NotDone, Writer};
+use mizan_domain::event::Event;
+use mizan_domain::metadata::reaction_id;
+use mizan_domain::policy;
+use mizan_domain::text::Text;
+use mizan_store::{Log, Recorded};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How often the follower looks whether something was left undone.
+const FOLLOW_EVERY_MS: u64 = 500;
+/// How many events it takes at a time.
+const FOLLOW_EVENTS_MAX: i64 = 1_000;
+/// The ordinal of the command that records a policy's refused command, far beyond the ordinals of the commands.
+const ON_REFUSAL: usize = 1_000_000;
+
+/// The kinds of events that some policy answers.
+const ANSWERED: [&str; 7] = [
+    "payment-received.v1",
+    "payment-captured.v1",
+    "payment-capture-reversed.v1",
+    "payment-refund-requested.v1",
+    "payment-refund-failed.v1",
+    "order-lines-cancelled.v1",
+    "order-lines-returned.v1",
+];
+
+/// An event, and the circumstances that its consequences inherit.
+struct Cause {
+    event: Event,
+    event_id: uuid::Uuid,
+    context: Context,
+}
+
+/// Does everything that follows from a command, and gives back what happened.
+///
+/// # Errors
+/// [`NotDone`] when the log does not answer; the follower does the rest then.
+pub async fn settle(writer: &Writer, context: &Context, done: &Done) -> Result<Vec<Done>, NotDone> {
+    let causes = done.events.iter().map(|it| to_cause(it, context)).collect();
+    follow_from(writer, causes).await
+}
+
+fn to_cause(it: &Happened, context: &Context) -> Cause {
+    Cause { event: it.event.clone(), event_id: it.event_id, context: context.clone() }
+}
+
+async fn follow_from(writer: &Writer, mut causes: VecDeque<Cause>) -> Result<Vec<Done>, NotDone> {
+    let mut consequences = Vec::new();
+    while let Some(cause) = causes.pop_front() {
+        for (ordinal, command) in policy::react(&cause.event).into_iter().enumerate() {
+            let mut context = reaction(&cause, ordinal)?;
+            let answer = match writer.ask(command.clone(), context.clone()).await {
+                Err(NotDone::Refused(refusal)) => {
+                    tracing::info!(%refusal, stream = %command.stream(), "a policy's command was refused");
+                    let Some(recorded) = policy::on_refusal(&cause.event, &command) else { continue };
+                    context = reaction(&cause, ON_REFUSAL + ordinal)?;
+                    writer.ask(recorded, context.clone()).await
+                }
+                other => other,
+            };
+            let done = match answer {
+                Ok(done) => done,
+                Err(NotDone::Refused(refusal)) => {
+                    tracing::warn!(%refusal, stream = %command.stream(), "what a policy wanted to record was refused");
+                    continue;
+                }
+                Err(not_done) => return Err(not_done),
+            };
+            causes.extend(done.events.iter().map(|it| to_cause(it, &context)));
+            consequences.push(done);
+        }
+    }
+    Ok(consequences)
+}
+
+fn reaction(cause: &Cause, ordinal: usize) -> Result<Context, NotDone> {
+    let actor = Text::parse("policy").map_err(|error| NotDone::Unavailable(error.to_string()))?;
+    Ok(Context {
+        actor,
+        command_id: reaction_id(cause.event_id, ordinal),
+        causation_id: Some(cause.event_id),
+        key: None,
+        expected: None,
+        ..cause.context.clone()
+    })
+}
+
+/// Follows the history for ever and does what was left undone.
+pub async fn follow(log: Log, writer: Writer) {
+    loop {
+        match catch_up(&log, &writer).await {
+            Ok(true) => continue,
+            Ok(false) => (),
+            Err(error) => tracing::warn!(%error, "the policies could not follow the history; they try again"),
+        }
+        tokio::time::sleep(Duration::from_millis(FOLLOW_EVERY_MS)).await;
+    }
+}
+
+/// Answers the next events; whether there may be more.
+///
+/// # Errors
+/// What the log or the writer said; the checkpoint has not moved then.
+pub async fn catch_up(log: &Log, writer: &Writer) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+    let from = log.policy_checkpoint().await?;
+    let head = log.head().await?;
+    if head <= from {
+        return Ok(false);
+    }
+    let stored = log.read_kinds((from, head), &ANSWERED, FOLLOW_EVENTS_MAX).await?;
+    let is_full = i64::try_from(stored.len()).is_ok_and(|read| read == FOLLOW_EVENTS_MAX);
+    let reached = stored.last().map_or(head, |last| if is_full { last.position } else { head });
+    for stored in stored {
+        let recorded = Recorded::try_from(stored)?;
+        let context = Context {
+            merchant: recorded.metadata.merchant_id,
+            actor: recorded.metadata.actor,
+            command_id: recorded.metadata.command_id,
+            correlation_id: recorded.metadata.correlation_id,
+            causation_id: None,
+            trace: recorded.metadata.trace,
+            key: None,
+            expected: None,
+            dry_run: false,
+        };
+        let cause = Cause { event: recorded.event, event_id: recorded.event_id, context };
+        follow_from(writer, VecDeque::from([cause])).await?;
+    }
+    log.move_policy_checkpoint(reached).await?;
+    Ok(is_full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mizan_domain::wire;
+
+    #[test]
+    fn the_answered_kinds_exist() {
+        for kind in ANSWERED {
+            assert!(wire::KINDS.contains(&kind), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Questions over HTTP: a handler reads the query string, waits where it was asked to, and hands it to the read model.
+
+use crate::engine::Engine;
+use crate::problem::Problem;
+use crate::server::Caller;
+use actix_web::http::header::{ETAG, LINK};
+use actix_web::{HttpRequest, HttpResponse, web};
+use mizan_projections::{Answer, Page, accounts, journal, orders, payments, statements, takings};
+use mizan_store::Position;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long a query with `min_position` waits for the read models.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+type Answered = Result<HttpResponse, Problem>;
+
+/// What is asked where.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    let get = |path: &str| {
+        let wrong_method = web::route().to(|| async { Err::<String, _>(Problem::method_not_allowed()) });
+        web::resource(format!("/queries/{path}")).default_service(wrong_method)
+    };
+    config
+        .service(get("orders").route(web::get().to(orders_list)))
+        .service(get("orders/{id}").route(web::get().to(order)))
+        .service(get("payments").route(web::get().to(payments_list)))
+        .service(get("payments/{id}").route(web::get().to(payment)))
+        .service(get("accounts").route(web::get().to(accounts_list)))
+        .service(get("journal").route(web::get().to(journal_list)))
+        .service(get("trial-balance").route(web::get().to(trial_balance)))
+        .service(get("customers/{id}/statement").route(web::get().to(statement)))
+        .service(get("daily-takings").route(web::get().to(daily_takings)));
+}
+
+async fn orders_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    page(&request, &orders::search(&engine.reads, &caller.merchant, &pairs).await?)
+}
+
+async fn order(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
+    no_more(&ready(&engine, &request).await?)?;
+    let found = orders::get(&engine.reads, &caller.merchant, &id).await?.ok_or_else(|| Problem::not_found("order"))?;
+    let revision = found.data.revision;
+    tagged(revision, &found)
+}
+
+async fn payments_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    page(&request, &payments::search(&engine.reads, &caller.merchant, &pairs).await?)
+}
+
+async fn payment(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
+    no_more(&ready(&engine, &request).await?)?;
+    let found = payments::get(&engine.reads, &caller.merchant, &id).await?;
+    let found = found.ok_or_else(|| Problem::not_found("payment"))?;
+    let revision = found.data.revision;
+    tagged(revision, &found)
+}
+
+async fn accounts_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    page(&request, &accounts::search(&engine.reads, &caller.merchant, &pairs).await?)
+}
+
+async fn journal_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    page(&request, &journal::search(&engine.reads, &caller.merchant, &pairs).await?)
+}
+
+async fn trial_balance(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    Ok(HttpResponse::Ok().json(accounts::trial_balance(&engine.reads, &caller.merchant, &pairs).await?))
+}
+
+async fn statement(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    Ok(HttpResponse::Ok().json(statements::get(&engine.reads, &caller.merchant, &id, &pairs).await?))
+}
+
+async fn daily_takings(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let pairs = ready(&engine, &request).await?;
+    page(&request, &takings::daily(&engine.reads, &caller.merchant, &pairs).await?)
+}
+
+/// The parameters of the query, once the read models have come as far as `min_position` asks.
+///
+/// They then also show what the policies did about the command with that position, because that was recorded before
+/// the command was answered: the wait is for the head of the log.
+async fn ready(engine: &Engine, request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs = pairs.map_err(|error| Problem::bad_parameter("bad_parameter", "", &error.to_string()))?.into_inner();
+    let (minimum, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "min_position");
+    let Some((_, text)) = minimum.first() else { return Ok(pairs) };
+    let wanted: i64 = text.parse().ok().filter(|it| *it >= 0).ok_or_else(|| {
+        Problem::bad_parameter("bad_parameter", "min_position", "write the position of a command's answer: 0 or more")
+    })?;
+    let head = engine.log.head().await.map_err(|error| {
+        tracing::error!(%error, "the head of the log could not be read");
+        Problem::unavailable("the event log does not answer; ask again in a moment")
+    })?;
+    let wanted = head.max(Position::new(wanted));
+    match engine.projector.wait_for(wanted, WAIT_MAX).await {
+        Ok(()) => Ok(pairs),
+        Err(lagging) => Err(Problem::lagging(wanted.number(), lagging.position.number())),
+    }
+}
+
+/// A query for one thing takes no parameters.
+fn no_more(pairs: &[(String, String)]) -> Result<(), Problem> {
+    match pairs.first() {
+        Some((name, _)) => Err(Problem::bad_parameter("unknown_parameter", name, "only min_position is known here")),
+        None => Ok(()),
+    }
+}
+
+fn tagged<T: Serialize>(revision: i64, found: &Answer<T>) -> Answered {
+    Ok(HttpResponse::Ok().insert_header((ETAG, format!("\"{revision}\""))).json(found))
+}
+
+/// A page, with the next one as a `Link` (RFC 8288) too.
+fn page<T: Serialize>(request: &HttpRequest, page: &Page<T>) -> Answered {
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &page.next_cursor {
+        let others = request.query_string().split('&').filter(|it| !it.is_empty() && !it.starts_with("cursor="));
+        let query: Vec<String> = others.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
+        response.insert_header((LINK, format!("<{}?{}>; rel=\"next\"", request.path(), query.join("&"))));
+    }
+    Ok(response.json(page))
+}

@@ -1,0 +1,163 @@
+//! The one write path: load the state, decide, append, answer.
+//!
+//! One task a process gathers the commands that are waiting, decides them in order on the states it keeps at hand and
+//! appends everything in one commit. Nobody gets an answer before that commit, whatever the answer is: a refusal may
+//! rest on an event of the same batch. A stream that another process has changed meanwhile is loaded and decided again.
+
+mod batch;
+
+use batch::Batching;
+use mizan_domain::event::{Command, Event, Refusal, StreamName};
+use mizan_domain::id::MerchantId;
+use mizan_domain::text::Text;
+use mizan_store::{Log, Position, Unreadable};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+/// Commands that may wait; beyond it the answer is [`NotDone::Busy`].
+pub const QUEUE_COMMANDS_MAX: usize = 10_000;
+/// Commands that are appended in one commit.
+pub const BATCH_COMMANDS_MAX: usize = 1_000;
+/// Streams whose state is kept at hand.
+pub const CACHE_STREAMS_MAX: usize = 20_000;
+
+/// The circumstances of a command.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Who asks.
+    pub actor: Text,
+    /// Event ids derive from it.
+    pub command_id: Uuid,
+    /// The first command of the story.
+    pub correlation_id: Uuid,
+    /// The event that a policy answers.
+    pub causation_id: Option<Uuid>,
+    /// The W3C `traceparent`.
+    pub trace: Option<Text>,
+    /// The idempotency key.
+    pub key: Option<Key>,
+    /// The revision that the stream must have (`If-Match`).
+    pub expected: Option<i64>,
+    /// Decide, and append nothing.
+    pub dry_run: bool,
+}
+
+/// An idempotency key, and what was said under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// SHA-256 of the key.
+    pub hash: Vec<u8>,
+    /// SHA-256 of the command's name and content.
+    pub fingerprint: Vec<u8>,
+}
+
+/// A command was done, or had been done before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// The stream that decided.
+    pub stream: StreamName,
+    /// Its revision after the command.
+    pub revision: i64,
+    /// The position of the stream's last event then; none where there is none yet, or in a dry run.
+    pub position: Option<Position>,
+    /// What happened; nothing when the same had been said before.
+    pub events: Vec<Happened>,
+    /// Whether this is the first answer to a repeated idempotency key.
+    pub replayed: bool,
+}
+
+/// An event that a command made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happened {
+    /// Its place in the history; none in a dry run.
+    pub position: Option<Position>,
+    /// Its place in the stream.
+    pub revision: i64,
+    /// Its id.
+    pub event_id: Uuid,
+    /// What happened, with its version.
+    pub kind: &'static str,
+    /// The exact bytes that are kept.
+    pub payload: Vec<u8>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Why a command was not done. Nothing has happened then, except for [`NotDone::Unavailable`]: after it, the command
+/// may or may not have been recorded, and is safe to send again.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NotDone {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// `If-Match` names another revision.
+    #[error("the stream is at revision {actual}, not {expected}; read it again and decide anew")]
+    Stale {
+        /// What `If-Match` said.
+        expected: i64,
+        /// What it is.
+        actual: i64,
+    },
+    /// The idempotency key was used for something else.
+    #[error("this idempotency key was used for another command; use a new key")]
+    KeyReused,
+    /// Too many commands wait.
+    #[error("{QUEUE_COMMANDS_MAX} commands are waiting; send this one again in a moment")]
+    Busy,
+    /// The database does not answer.
+    #[error("the event log does not answer; send the same command again: {0}")]
+    Unavailable(String),
+    /// A stored event cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// Other processes changed the stream each time.
+    #[error("the stream was changed by others at every attempt; send the command again")]
+    Contended,
+}
+
+pub(crate) struct Job {
+    pub(crate) command: Command,
+    pub(crate) context: Context,
+    pub(crate) reply: oneshot::Sender<Result<Done, NotDone>>,
+    /// Whether to look the idempotency key up first: only after the log has said that it is used.
+    pub(crate) look_up_key: bool,
+}
+
+/// The way in. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    /// Starts the appender. `appended` is called after each commit that made events.
+    #[must_use]
+    pub fn start(log: Log, appended: Arc<dyn Fn() + Send + Sync>) -> Self {
+        let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE_COMMANDS_MAX);
+        tokio::spawn(async move {
+            let mut batching = Batching::new(log, appended);
+            let mut gathered = Vec::new();
+            while waiting.recv_many(&mut gathered, BATCH_COMMANDS_MAX).await > 0 {
+                batching.work(std::mem::take(&mut gathered)).await;
+            }
+        });
+        Self { jobs }
+    }
+
+    /// Decides and appends a command. Call it from a spawned task: a dropped caller must not lose what follows.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    pub async fn ask(&self, command: Command, context: Context) -> Result<Done, NotDone> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { command, context, reply, look_up_key: false };
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NotDone::Busy,
+            mpsc::error::TrySendError::Closed(_) => NotDone::Unavailable("the service is stopping".into()),
+        })?;
+        answer.await.map_err(|_| NotDone::Unavailable("the service is stopping".into()))?
+    }
+}
