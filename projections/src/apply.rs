@@ -1,0 +1,53 @@
+//! The way of an event: one batch goes into every read model, in one transaction, or into none.
+
+use crate::{accounts, journal, orders, payments, statements, takings};
+use chrono::SubsecRound;
+use mizan_domain::event::Event;
+use mizan_domain::order::Timestamp;
+use mizan_store::{Position, Recorded};
+use sqlx::PgConnection;
+
+/// A fact that does not fit what is known: a shipment of a line that was never ordered, a sum beyond all bounds. No
+/// decider lets it happen; where it does happen, the read models stop rather than guess.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit(String);
+
+impl Misfit {
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+
+    pub(crate) fn at(self, position: Position) -> NotApplied {
+        NotApplied::Misfit { position, reason: self.0 }
+    }
+}
+
+/// Why a batch was not applied; nothing of it was.
+#[derive(Debug)]
+pub(crate) enum NotApplied {
+    /// One event does not fit.
+    Misfit { position: Position, reason: String },
+    /// The database did not take it.
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for NotApplied {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Applies a batch to every read model of the schema that the transaction's search path names.
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    orders::apply(tx, batch).await?;
+    payments::apply(tx, batch).await?;
+    accounts::apply(tx, batch).await?;
+    journal::apply(tx, batch).await?;
+    statements::apply(tx, batch).await?;
+    takings::apply(tx, batch).await
+}
+
+/// When an event happened, as PostgreSQL can keep it: in microseconds.
+pub(crate) fn effective_at(event: &Event) -> Timestamp {
+    event.at().trunc_subsecs(6)
+}

@@ -1,0 +1,38 @@
+//! Closed lists of names, as answers and searches show them.
+
+/// An enum whose variants have names: in JSON, in the database, in searches.
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+
+        }
+
+        impl $name {
+            /// Every name.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text),+
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(name: String) -> Result<Self, String> {
+                match name.as_str() {
+                    $($text => Ok(Self::$variant),)+
+                    _unknown => Err(format!("{name:?} is none of {}", Self::NAMES.join(", "))),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use names;

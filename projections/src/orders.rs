@@ -1,0 +1,492 @@
+//! Orders as dashboards see them: the row, its fold and its queries.
+//!
+//! The row is a function of the order's own events. Status and sums are derived from the lines and payments once per
+//! batch, after the last event, so that it does not matter how the log is cut into batches.
+
+use crate::amount::Amount;
+use crate::apply::{Misfit, NotApplied, effective_at};
+use crate::bulk::{self, upsert};
+use crate::names::names;
+use crate::reads::{Answer, Page, QueryError, Reads};
+use crate::search::{Field, Kind, Listing};
+use chrono::{DateTime, Utc};
+use mizan_domain::Currency;
+use mizan_domain::event::Event;
+use mizan_domain::id::{LineId, MerchantId, PaymentId};
+use mizan_domain::order::{self, LineQuantity, LineValue, PricedLine, Released, Total};
+use mizan_store::{Position, Recorded};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+names! {
+    /// Where an order is, by what happened to its units.
+    OrderStatus {
+        /// Money came for it, but nothing was ordered yet.
+        AwaitingPlacement = "awaiting_placement",
+        /// Units are open, none has left.
+        Open = "open",
+        /// Some units have left, others are open; none came back.
+        PartiallyFulfilled = "partially_fulfilled",
+        /// All that was not cancelled has left, and none came back.
+        Fulfilled = "fulfilled",
+        /// Everything was cancelled.
+        Cancelled = "cancelled",
+        /// Some units came back; others are kept, or still open.
+        PartiallyReturned = "partially_returned",
+        /// All units that left came back, and none is open.
+        Returned = "returned",
+    }
+}
+
+names! {
+    /// How much of what is owed for an order is there.
+    PaymentStatus {
+        /// Nothing, and something is due; or nothing was ordered yet.
+        Unpaid = "unpaid",
+        /// A part.
+        PartiallyPaid = "partially_paid",
+        /// Nothing is due (any more).
+        Paid = "paid",
+    }
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, ToSchema)]
+pub struct OrderRow {
+    /// The order.
+    pub order_id: String,
+    /// Who ordered, where known.
+    pub customer_id: Option<String>,
+    /// The merchant's own words.
+    pub reference: Option<String>,
+    /// The currency of all amounts here; before placement, of the first money that came.
+    pub currency: String,
+    /// By what happened to its units.
+    #[sqlx(try_from = "String")]
+    pub status: OrderStatus,
+    /// By what is due.
+    #[sqlx(try_from = "String")]
+    pub payment_status: PaymentStatus,
+    /// As ordered, with what was added, without taxes.
+    pub net: Amount,
+    /// Its taxes.
+    pub tax: Amount,
+    /// What the customer was to pay for it: net and tax.
+    pub gross: Amount,
+    /// The gross of everything neither cancelled nor returned.
+    pub value: Amount,
+    /// Money of payments that the order uses.
+    pub allocated: Amount,
+    /// Value less allocated.
+    pub due: Amount,
+    /// Money that came for the order, is neither used nor went back: the customer's credit.
+    pub credit: Amount,
+    /// Money of its payments that went back, or is on its way back.
+    pub refunded: Amount,
+    /// The gross of what was cancelled.
+    pub cancelled_value: Amount,
+    /// The gross of what came back.
+    pub returned_value: Amount,
+    /// When it was placed; none before.
+    pub placed_at: Option<DateTime<Utc>>,
+    /// When its last event happened.
+    pub updated_at: DateTime<Utc>,
+    /// How many events it has: what `If-Match` takes.
+    pub revision: i64,
+    /// Its last event's place in the history.
+    #[schema(value_type = i64)]
+    pub position: Position,
+    /// Its lines, and what happened to their units.
+    #[schema(value_type = Vec<OrderLine>)]
+    pub lines: Json<Vec<OrderLine>>,
+    /// The payments that brought money.
+    #[schema(value_type = Vec<OrderPayment>)]
+    pub payments: Json<Vec<OrderPayment>>,
+}
+
+/// A line. Quantity = open + fulfilled + cancelled; fulfilled = kept + returned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderLine {
+    /// Unique in the order.
+    pub line_id: String,
+    /// What is sold.
+    pub sku: String,
+    /// `goods`, `shipping` or `gift_card`.
+    #[schema(value_type = String)]
+    pub kind: order::LineKind,
+    /// Units ordered.
+    pub quantity: u32,
+    /// Neither fulfilled nor cancelled.
+    pub open: u32,
+    /// Ever left.
+    pub fulfilled: u32,
+    /// Never will leave.
+    pub cancelled: u32,
+    /// Left and came back.
+    pub returned: u32,
+    /// Left and stayed.
+    pub kept: u32,
+    /// The price of a unit, where all have the same.
+    pub unit_price: Option<Amount>,
+    /// Whether price and discount contain the taxes.
+    pub prices_include_tax: bool,
+    /// All discounts.
+    pub discount: Amount,
+    /// Without taxes, after discounts.
+    pub net: Amount,
+    /// Its taxes.
+    pub taxes: Vec<OrderTax>,
+    /// What the customer was to pay for it.
+    pub gross: Amount,
+}
+
+/// A tax of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderTax {
+    /// Who it is owed to, where one was named.
+    pub jurisdiction: Option<String>,
+    /// A fraction of one: `0.20` is 20 %.
+    pub rate: String,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// What a payment did for the order. Offered = allocated + refunded + credit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderPayment {
+    /// The payment.
+    pub payment_id: String,
+    /// How it was paid.
+    pub method: String,
+    /// The currency of its amounts; where it is not the order's, the money is credit and in none of the order's sums.
+    pub currency: String,
+    /// What it brought.
+    pub offered: Amount,
+    /// What the order uses of it.
+    pub allocated: Amount,
+    /// What went back, or is on its way back.
+    pub refunded: Amount,
+}
+
+type Key = (MerchantId, Arc<str>);
+
+#[derive(FromRow)]
+struct Known {
+    merchant_id: String,
+    #[sqlx(flatten)]
+    row: OrderRow,
+}
+
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    let mut touched: BTreeMap<Key, Option<OrderRow>> = BTreeMap::new();
+    for it in batch {
+        if let Event::Order(_) = it.event {
+            touched.insert((it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id)), None);
+        }
+    }
+    if touched.is_empty() {
+        return Ok(());
+    }
+    load(tx, &mut touched).await?;
+    for recorded in batch {
+        let Event::Order(event) = &recorded.event else { continue };
+        let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
+        if let Some(row) = touched.get_mut(&key) {
+            fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
+        }
+    }
+    for row in touched.values_mut().flatten() {
+        row.settle().map_err(|it| it.at(row.position))?;
+    }
+    let rows = touched.iter().filter_map(|((merchant, _), row)| Some((merchant, row.as_ref()?)));
+    Ok(bulk::write(tx, SAVE, rows).await?)
+}
+
+async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<OrderRow>>) -> sqlx::Result<()> {
+    let (merchants, ids): (Vec<&str>, Vec<&str>) =
+        touched.keys().map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+    let known: Vec<Known> = sqlx::query_as(
+        "select orders.* from unnest($1::text[], $2::text[]) as touched(merchant_id, order_id) \
+         join orders using (merchant_id, order_id)",
+    )
+    .bind(merchants)
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    for it in known {
+        let merchant = MerchantId::parse(&it.merchant_id).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        touched.insert((merchant, it.row.order_id.as_str().into()), Some(it.row));
+    }
+    Ok(())
+}
+
+const SAVE: &str = upsert!(
+    orders,
+    key(merchant_id, order_id),
+    rest(
+        customer_id,
+        reference,
+        currency,
+        status,
+        payment_status,
+        net,
+        tax,
+        gross,
+        value,
+        allocated,
+        due,
+        credit,
+        refunded,
+        cancelled_value,
+        returned_value,
+        placed_at,
+        updated_at,
+        revision,
+        position,
+        lines,
+        payments,
+    )
+);
+
+fn fold(row: &mut Option<OrderRow>, recorded: &Recorded, event: &order::Event) -> Result<(), Misfit> {
+    let row = match (row.as_mut(), event) {
+        (Some(known), _) => known,
+        (None, order::Event::Placed(it)) => row.insert(OrderRow::begun(recorded, it.currency)),
+        (None, order::Event::PaymentAllocated(it)) => row.insert(OrderRow::begun(recorded, it.offered.currency())),
+        (None, _other) => return Err(Misfit::because(format!("{} of an order that was never placed", recorded.kind))),
+    };
+    row.updated_at = effective_at(&recorded.event);
+    row.revision = recorded.revision;
+    row.position = recorded.position;
+    match event {
+        order::Event::Placed(it) => {
+            let nothing = Amount::zero(it.currency);
+            row.customer_id = it.customer_id.as_ref().map(ToString::to_string);
+            row.reference = it.reference.as_ref().map(ToString::to_string);
+            row.currency = it.currency.to_string();
+            row.placed_at = Some(row.updated_at);
+            (row.net, row.tax, row.gross) = (nothing, nothing, nothing);
+            (row.cancelled_value, row.returned_value) = (nothing, nothing);
+            row.add_lines(&it.lines, it.total)
+        }
+        order::Event::LinesAdded(it) => row.add_lines(&it.lines, it.total),
+        order::Event::LinesFulfilled(it) => row.count(&it.lines, |line, units| line.fulfilled += units),
+        order::Event::LinesCancelled(it) => {
+            row.cancelled_value.add(it.value)?;
+            row.give_back(&it.released)?;
+            row.count(&LineValue::quantities(&it.lines), |line, units| line.cancelled += units)
+        }
+        order::Event::LinesReturned(it) => {
+            row.returned_value.add(it.value)?;
+            row.give_back(&it.released)?;
+            row.count(&LineValue::quantities(&it.lines), |line, units| line.returned += units)
+        }
+        order::Event::PaymentAllocated(it) => row.offer(it),
+        order::Event::PaymentReleased(it) => {
+            let payment = row.payment(&it.payment_id)?;
+            payment.allocated.take(it.released)?;
+            payment.refunded.add(it.amount)
+        }
+        order::Event::RefundFailed(it) => row.payment(&it.payment_id)?.refunded.take(it.amount),
+    }
+}
+
+impl OrderRow {
+    fn begun(recorded: &Recorded, currency: Currency) -> Self {
+        let nothing = Amount::zero(currency);
+        Self {
+            order_id: recorded.stream.id.to_string(),
+            customer_id: None,
+            reference: None,
+            currency: currency.to_string(),
+            status: OrderStatus::AwaitingPlacement,
+            payment_status: PaymentStatus::Unpaid,
+            net: nothing,
+            tax: nothing,
+            gross: nothing,
+            value: nothing,
+            allocated: nothing,
+            due: nothing,
+            credit: nothing,
+            refunded: nothing,
+            cancelled_value: nothing,
+            returned_value: nothing,
+            placed_at: None,
+            updated_at: effective_at(&recorded.event),
+            revision: recorded.revision,
+            position: recorded.position,
+            lines: Json(Vec::new()),
+            payments: Json(Vec::new()),
+        }
+    }
+
+    fn add_lines(&mut self, lines: &[PricedLine], total: Total) -> Result<(), Misfit> {
+        self.lines.extend(lines.iter().map(OrderLine::from));
+        self.net.add(total.net)?;
+        self.tax.add(total.tax)?;
+        self.gross.add(total.gross)
+    }
+
+    fn count(&mut self, lines: &[LineQuantity], count: impl Fn(&mut OrderLine, u32)) -> Result<(), Misfit> {
+        for it in lines {
+            let line = self.line(&it.line_id)?;
+            count(line, it.quantity);
+            let left = line.quantity.checked_sub(line.fulfilled).and_then(|it| it.checked_sub(line.cancelled));
+            let kept = line.fulfilled.checked_sub(line.returned);
+            let (Some(open), Some(kept)) = (left, kept) else {
+                return Err(Misfit::because(format!("more units of line {} than there are", it.line_id)));
+            };
+            (line.open, line.kept) = (open, kept);
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line_id: &LineId) -> Result<&mut OrderLine, Misfit> {
+        let known = self.lines.iter_mut().find(|it| it.line_id == line_id.as_str());
+        known.ok_or_else(|| Misfit::because(format!("the order has no line {line_id}")))
+    }
+
+    fn payment(&mut self, payment_id: &PaymentId) -> Result<&mut OrderPayment, Misfit> {
+        let known = self.payments.iter_mut().find(|it| it.payment_id == payment_id.as_str());
+        known.ok_or_else(|| Misfit::because(format!("payment {payment_id} brought the order nothing")))
+    }
+
+    fn offer(&mut self, it: &order::PaymentAllocated) -> Result<(), Misfit> {
+        if self.payment(&it.payment_id).is_err() {
+            let nothing = Amount::zero(it.offered.currency());
+            self.payments.push(OrderPayment {
+                payment_id: it.payment_id.to_string(),
+                method: it.method.name().to_owned(),
+                currency: it.offered.currency().to_string(),
+                offered: nothing,
+                allocated: nothing,
+                refunded: nothing,
+            });
+        }
+        let payment = self.payment(&it.payment_id)?;
+        payment.offered.add(it.offered)?;
+        payment.allocated.add(it.allocated)
+    }
+
+    fn give_back(&mut self, released: &[Released]) -> Result<(), Misfit> {
+        for it in released {
+            let payment = self.payment(&it.payment_id)?;
+            payment.allocated.take(it.amount)?;
+            if it.refund_id.is_some() {
+                payment.refunded.add(it.amount)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Derives what follows from lines and payments.
+    fn settle(&mut self) -> Result<(), Misfit> {
+        let nothing = Amount::zero(Currency::parse(&self.currency).map_err(|it| Misfit::because(it.to_string()))?);
+        (self.allocated, self.refunded, self.credit) = (nothing, nothing, nothing);
+        for it in self.payments.iter().filter(|it| it.currency == self.currency) {
+            self.allocated.add(it.allocated)?;
+            self.refunded.add(it.refunded)?;
+            self.credit.add(it.offered.minus(it.allocated)?.minus(it.refunded)?.max(nothing))?;
+        }
+        self.value = self.gross.minus(self.cancelled_value)?.minus(self.returned_value)?;
+        self.due = self.value.minus(self.allocated)?;
+        self.status = self.derived_status();
+        self.payment_status = match (self.placed_at, self.due.is_positive(), self.allocated.is_positive()) {
+            (None, _, _) | (Some(_), true, false) => PaymentStatus::Unpaid,
+            (Some(_), true, true) => PaymentStatus::PartiallyPaid,
+            (Some(_), false, _) => PaymentStatus::Paid,
+        };
+        Ok(())
+    }
+
+    fn derived_status(&self) -> OrderStatus {
+        let sum = |units: fn(&OrderLine) -> u32| self.lines.iter().map(|it| u64::from(units(it))).sum::<u64>();
+        let (open, fulfilled) = (sum(|it| it.open), sum(|it| it.fulfilled));
+        let (returned, kept) = (sum(|it| it.returned), sum(|it| it.kept));
+        match (self.placed_at, returned > 0, fulfilled > 0, open > 0) {
+            (None, _, _, _) => OrderStatus::AwaitingPlacement,
+            (Some(_), true, _, false) if kept == 0 => OrderStatus::Returned,
+            (Some(_), true, _, _) => OrderStatus::PartiallyReturned,
+            (Some(_), false, true, true) => OrderStatus::PartiallyFulfilled,
+            (Some(_), false, true, false) => OrderStatus::Fulfilled,
+            (Some(_), false, false, true) => OrderStatus::Open,
+            (Some(_), false, false, false) => OrderStatus::Cancelled,
+        }
+    }
+}
+
+impl From<&PricedLine> for OrderLine {
+    fn from(it: &PricedLine) -> Self {
+        let taxes = it.taxes.iter().map(|it| OrderTax {
+            jurisdiction: it.tax.jurisdiction.as_ref().map(ToString::to_string),
+            rate: it.tax.rate.to_string(),
+            amount: it.amount.into(),
+        });
+        Self {
+            line_id: it.line_id.to_string(),
+            sku: it.sku.to_string(),
+            kind: it.kind,
+            quantity: it.quantity,
+            open: it.quantity,
+            fulfilled: 0,
+            cancelled: 0,
+            returned: 0,
+            kept: 0,
+            unit_price: it.unit_price.map(Amount::from),
+            prices_include_tax: it.prices_include_tax,
+            discount: it.discount.into(),
+            net: it.net.into(),
+            taxes: taxes.collect(),
+            gross: it.gross.into(),
+        }
+    }
+}
+
+static LISTING: Listing = Listing {
+    name: "orders",
+    fields: &[
+        Field::sorted("order_id", Kind::Text),
+        Field::of("customer_id", Kind::Text),
+        Field::of("reference", Kind::Text),
+        Field::of("currency", Kind::Text),
+        Field::of("status", Kind::OneOf(OrderStatus::NAMES)),
+        Field::of("payment_status", Kind::OneOf(PaymentStatus::NAMES)),
+        Field::sorted("gross", Kind::Decimal),
+        Field::sorted("value", Kind::Decimal),
+        Field::of("allocated", Kind::Decimal),
+        Field::sorted("due", Kind::Decimal),
+        Field::of("credit", Kind::Decimal),
+        Field::of("refunded", Kind::Decimal),
+        Field::of("cancelled_value", Kind::Decimal),
+        Field::of("returned_value", Kind::Decimal),
+        Field::nullable("placed_at", Kind::Timestamp),
+        Field::sorted("updated_at", Kind::Timestamp),
+        Field::sorted("position", Kind::Integer),
+    ],
+    sort: "-placed_at",
+    key: &["order_id"],
+};
+
+/// The merchant's orders, the latest first; those that wait for their placement before all.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn search(
+    reads: &Reads,
+    merchant: &MerchantId,
+    pairs: &[(String, String)],
+) -> Result<Page<OrderRow>, QueryError> {
+    reads.page(merchant, "read.orders", &LISTING, pairs).await
+}
+
+/// One order; none where the merchant has no such order.
+///
+/// # Errors
+/// [`QueryError::Database`].
+pub async fn get(reads: &Reads, merchant: &MerchantId, order_id: &str) -> Result<Option<Answer<OrderRow>>, QueryError> {
+    reads.one("select * from read.orders where merchant_id = $1 and order_id = $2", merchant, order_id).await
+}

@@ -1,0 +1,348 @@
+//! Payments as dashboards see them: the row, its fold and its queries.
+//!
+//! The row is a function of the payment's own events. The captures, refunds and disputes are the facts; the sums and the
+//! status are derived from them once per batch, so that it does not matter how the log is cut into batches.
+
+mod parts;
+mod status;
+
+use crate::amount::Amount;
+use crate::apply::{Misfit, NotApplied, effective_at};
+use crate::bulk::{self, upsert};
+use crate::reads::{Answer, Page, QueryError, Reads};
+use crate::search::{Field, Kind, Listing};
+use crate::takings::METHODS;
+use chrono::{DateTime, Utc};
+use mizan_domain::event::Event;
+use mizan_domain::id::MerchantId;
+use mizan_domain::payment::{self, Attempt, FeeDirection, Intent, PayoutDirection};
+use mizan_store::{Position, Recorded};
+pub use parts::{CaptureState, DisputeState, PaymentCapture, PaymentDispute, PaymentRefund, RefundState};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+pub use status::PaymentStatus;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// A payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, ToSchema)]
+pub struct PaymentRow {
+    /// The payment.
+    pub payment_id: String,
+    /// What it pays for, where known.
+    pub order_id: Option<String>,
+    /// Who pays, where known.
+    pub customer_id: Option<String>,
+    /// How it is paid.
+    pub method: String,
+    /// The currency of all amounts here.
+    pub currency: String,
+    /// Where it is.
+    #[sqlx(try_from = "String")]
+    pub status: PaymentStatus,
+    /// What was tried and has no known outcome yet: `authorisation`, `capture`, `void` or `refund`.
+    pub unknown_attempt: Option<String>,
+    /// What was to be paid.
+    pub amount: Amount,
+    /// What the provider promised; zero where money arrived without a promise.
+    pub authorised: Amount,
+    /// Ever captured, with what was reversed.
+    pub captured: Amount,
+    /// The part of the promise that was given back.
+    pub given_back: Amount,
+    /// Captures that did not hold.
+    pub reversed: Amount,
+    /// Refunds on their way.
+    pub refund_pending: Amount,
+    /// Refunds that arrived.
+    pub refunded: Amount,
+    /// Taken by banks for disputes that are open.
+    pub disputed: Amount,
+    /// Lost in disputes.
+    pub dispute_lost: Amount,
+    /// Taken by banks although it had been refunded before, in disputes that are not won: to be contested.
+    pub over_recovery: Amount,
+    /// What could still be refunded or disputed.
+    pub refundable: Amount,
+    /// Fees of provider, courier and disputes, less those given back.
+    pub fees: Amount,
+    /// Paid out to the merchant, less what the provider took back.
+    pub paid_out: Amount,
+    /// The provider's own name for it.
+    pub provider_reference: Option<String>,
+    /// When its first event happened.
+    pub created_at: DateTime<Utc>,
+    /// When its last event happened.
+    pub updated_at: DateTime<Utc>,
+    /// How many events it has: what `If-Match` takes.
+    pub revision: i64,
+    /// Its last event's place in the history.
+    #[schema(value_type = i64)]
+    pub position: Position,
+    /// What was taken.
+    #[schema(value_type = Vec<PaymentCapture>)]
+    pub captures: Json<Vec<PaymentCapture>>,
+    /// What was sent back.
+    #[schema(value_type = Vec<PaymentRefund>)]
+    pub refunds: Json<Vec<PaymentRefund>>,
+    /// What banks took back.
+    #[schema(value_type = Vec<PaymentDispute>)]
+    pub disputes: Json<Vec<PaymentDispute>>,
+}
+
+type Key = (MerchantId, Arc<str>);
+
+#[derive(FromRow)]
+struct Known {
+    merchant_id: String,
+    #[sqlx(flatten)]
+    row: PaymentRow,
+}
+
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    let mut touched: BTreeMap<Key, Option<PaymentRow>> = BTreeMap::new();
+    for it in batch {
+        if let Event::Payment(_) = it.event {
+            touched.insert((it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id)), None);
+        }
+    }
+    if touched.is_empty() {
+        return Ok(());
+    }
+    load(tx, &mut touched).await?;
+    for recorded in batch {
+        let Event::Payment(event) = &recorded.event else { continue };
+        let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
+        if let Some(row) = touched.get_mut(&key) {
+            fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
+        }
+    }
+    for row in touched.values_mut().flatten() {
+        row.settle().map_err(|it| it.at(row.position))?;
+    }
+    let rows = touched.iter().filter_map(|((merchant, _), row)| Some((merchant, row.as_ref()?)));
+    Ok(bulk::write(tx, SAVE, rows).await?)
+}
+
+async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<PaymentRow>>) -> sqlx::Result<()> {
+    let (merchants, ids): (Vec<&str>, Vec<&str>) =
+        touched.keys().map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+    let known: Vec<Known> = sqlx::query_as(
+        "select payments.* from unnest($1::text[], $2::text[]) as touched(merchant_id, payment_id) \
+         join payments using (merchant_id, payment_id)",
+    )
+    .bind(merchants)
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    for it in known {
+        let merchant = MerchantId::parse(&it.merchant_id).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        touched.insert((merchant, it.row.payment_id.as_str().into()), Some(it.row));
+    }
+    Ok(())
+}
+
+const SAVE: &str = upsert!(
+    payments,
+    key(merchant_id, payment_id),
+    rest(
+        order_id,
+        customer_id,
+        method,
+        currency,
+        status,
+        unknown_attempt,
+        amount,
+        authorised,
+        captured,
+        given_back,
+        reversed,
+        refund_pending,
+        refunded,
+        disputed,
+        dispute_lost,
+        over_recovery,
+        refundable,
+        fees,
+        paid_out,
+        provider_reference,
+        created_at,
+        updated_at,
+        revision,
+        position,
+        captures,
+        refunds,
+        disputes,
+    )
+);
+
+fn fold(row: &mut Option<PaymentRow>, recorded: &Recorded, event: &payment::Event) -> Result<(), Misfit> {
+    use payment::Event as It;
+    let row = match (row.as_mut(), event) {
+        (Some(known), _) => known,
+        (None, It::Authorised(payment::Authorised { intent, .. }))
+        | (None, It::Declined(payment::Declined { intent, .. }))
+        | (None, It::Received(payment::Received { intent, .. }))
+        | (None, It::OutcomeUnknown(payment::OutcomeUnknown { intent, .. })) => {
+            row.insert(PaymentRow::begun(recorded, intent))
+        }
+        (None, _other) => return Err(Misfit::because(format!("{} of a payment that never began", recorded.kind))),
+    };
+    let at = effective_at(&recorded.event);
+    row.updated_at = at;
+    row.revision = recorded.revision;
+    row.position = recorded.position;
+    match event {
+        It::Authorised(it) => {
+            row.outcome_is_known();
+            row.status = PaymentStatus::Authorised;
+            row.authorised = it.intent.amount.into();
+        }
+        It::Declined(_) => {
+            row.outcome_is_known();
+            row.status = PaymentStatus::Declined;
+        }
+        It::Received(it) => {
+            row.outcome_is_known();
+            row.status = PaymentStatus::Captured;
+            row.captures.push(PaymentCapture::of(&it.capture_id(), it.intent.amount, true, at));
+        }
+        It::Captured(it) => {
+            row.outcome_is_known();
+            row.captures.push(PaymentCapture::of(&it.capture_id, it.amount, it.is_final, at));
+            row.given_back.add(it.given_back)?;
+        }
+        It::Voided(it) => {
+            row.outcome_is_known();
+            row.given_back.add(it.given_back)?;
+        }
+        It::CaptureReversed(it) => row.capture(&it.capture_id)?.reverse(at),
+        It::RefundRequested(it) => row.refunds.push(PaymentRefund::requested(it, at)),
+        It::RefundSucceeded(it) => row.refund(&it.refund_id)?.closed(RefundState::Succeeded, at),
+        It::RefundFailed(it) => row.refund(&it.refund_id)?.closed(RefundState::Failed, at),
+        It::DisputeOpened(it) => {
+            row.fees.add(it.fee)?;
+            row.disputes.push(PaymentDispute::opened(it, at));
+        }
+        It::DisputeWon(it) => {
+            row.fees.take(it.fee_returned)?;
+            row.dispute(&it.dispute_id)?.closed(DisputeState::Won, at);
+        }
+        It::DisputeLost(it) => row.dispute(&it.dispute_id)?.closed(DisputeState::Lost, at),
+        It::FeeRecorded(it) => match it.direction {
+            FeeDirection::Charged => row.fees.add(it.amount)?,
+            FeeDirection::Returned => row.fees.take(it.amount)?,
+        },
+        It::PayoutRecorded(it) => match it.direction {
+            PayoutDirection::ToMerchant => row.paid_out.add(it.amount)?,
+            PayoutDirection::ToProvider => row.paid_out.take(it.amount)?,
+        },
+        It::OutcomeUnknown(it) => match &it.attempt {
+            Attempt::Refund { refund_id } => row.refund(refund_id)?.state = RefundState::Unknown,
+            Attempt::Authorisation => row.unknown_attempt = Some("authorisation".to_owned()),
+            Attempt::Capture { .. } => row.unknown_attempt = Some("capture".to_owned()),
+            Attempt::Void => row.unknown_attempt = Some("void".to_owned()),
+        },
+        It::AttemptFailed(_) => row.outcome_is_known(),
+    }
+    Ok(())
+}
+
+impl PaymentRow {
+    fn begun(recorded: &Recorded, intent: &Intent) -> Self {
+        let nothing = Amount::zero(intent.amount.currency());
+        let at = effective_at(&recorded.event);
+        Self {
+            payment_id: recorded.stream.id.to_string(),
+            order_id: intent.order_id.as_ref().map(ToString::to_string),
+            customer_id: intent.customer_id.as_ref().map(ToString::to_string),
+            method: intent.method.name().to_owned(),
+            currency: intent.amount.currency().to_string(),
+            status: PaymentStatus::Unknown,
+            unknown_attempt: None,
+            amount: intent.amount.into(),
+            authorised: nothing,
+            captured: nothing,
+            given_back: nothing,
+            reversed: nothing,
+            refund_pending: nothing,
+            refunded: nothing,
+            disputed: nothing,
+            dispute_lost: nothing,
+            over_recovery: nothing,
+            refundable: nothing,
+            fees: nothing,
+            paid_out: nothing,
+            provider_reference: intent.provider_reference.as_ref().map(ToString::to_string),
+            created_at: at,
+            updated_at: at,
+            revision: recorded.revision,
+            position: recorded.position,
+            captures: Json(Vec::new()),
+            refunds: Json(Vec::new()),
+            disputes: Json(Vec::new()),
+        }
+    }
+
+    /// The outcome of an authorisation, capture or void; a refund of unknown outcome says so itself.
+    fn outcome_is_known(&mut self) {
+        self.unknown_attempt = None;
+    }
+}
+
+static LISTING: Listing = Listing {
+    name: "payments",
+    fields: &[
+        Field::sorted("payment_id", Kind::Text),
+        Field::of("order_id", Kind::Text),
+        Field::of("customer_id", Kind::Text),
+        Field::of("method", Kind::OneOf(&METHODS)),
+        Field::of("currency", Kind::Text),
+        Field::of("status", Kind::OneOf(PaymentStatus::NAMES)),
+        Field::of("unknown_attempt", Kind::OneOf(&["authorisation", "capture", "void", "refund"])),
+        Field::of("provider_reference", Kind::Text),
+        Field::sorted("amount", Kind::Decimal),
+        Field::of("authorised", Kind::Decimal),
+        Field::sorted("captured", Kind::Decimal),
+        Field::of("reversed", Kind::Decimal),
+        Field::of("refund_pending", Kind::Decimal),
+        Field::of("refunded", Kind::Decimal),
+        Field::of("disputed", Kind::Decimal),
+        Field::of("dispute_lost", Kind::Decimal),
+        Field::of("over_recovery", Kind::Decimal),
+        Field::sorted("refundable", Kind::Decimal),
+        Field::of("fees", Kind::Decimal),
+        Field::of("paid_out", Kind::Decimal),
+        Field::sorted("created_at", Kind::Timestamp),
+        Field::sorted("updated_at", Kind::Timestamp),
+        Field::sorted("position", Kind::Integer),
+    ],
+    sort: "-created_at",
+    key: &["payment_id"],
+};
+
+/// The merchant's payments, the latest first.
+///
+/// # Errors
+/// [`QueryError`].
+pub async fn search(
+    reads: &Reads,
+    merchant: &MerchantId,
+    pairs: &[(String, String)],
+) -> Result<Page<PaymentRow>, QueryError> {
+    reads.page(merchant, "read.payments", &LISTING, pairs).await
+}
+
+/// One payment; none where the merchant has no such payment.
+///
+/// # Errors
+/// [`QueryError::Database`].
+pub async fn get(
+    reads: &Reads,
+    merchant: &MerchantId,
+    payment_id: &str,
+) -> Result<Option<Answer<PaymentRow>>, QueryError> {
+    reads.one("select * from read.payments where merchant_id = $1 and payment_id = $2", merchant, payment_id).await
+}

@@ -1,0 +1,290 @@
+//! Keeps the live read models up with the log, for as long as the service runs.
+
+use crate::checkpoint::Guard;
+use crate::runner::{BATCH_EVENTS_MAX, Runner, Step, Trouble, is_passing};
+use crate::schema::{self, LIVE};
+use mizan_store::{Log, Position};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// How often the log is looked at when nobody says that there is something new.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How soon to look again when another process is applying right now.
+const BUSY_INTERVAL: Duration = Duration::from_millis(5);
+/// The pause after a passing trouble, doubled each time.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often a halted projector looks whether a newer program, or a rebuild, has put it right.
+const HALTED_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The follower of the log. Dropping it ends it after its batch, without waiting for that.
+#[derive(Debug)]
+pub struct Projector {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    wake: Notify,
+    state: watch::Sender<State>,
+}
+
+/// How the read models stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Everything up to here is in the read models.
+    pub position: Position,
+    /// The end of the log when it was last seen.
+    pub head: Position,
+    /// Set while an event cannot be applied: the read models keep what they have, and fall behind.
+    pub halted: Option<Halted>,
+    /// Set while the database does not answer, or refuses for now.
+    pub trouble: Option<String>,
+}
+
+impl State {
+    /// How many events are not applied yet.
+    #[must_use]
+    pub fn lag_events(&self) -> i64 {
+        (self.head.number() - self.position.number()).max(0)
+    }
+}
+
+/// An event that cannot be applied. Nothing is ever skipped, so nothing after it is applied either.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the read models stopped before position {position}: {reason}")]
+pub struct Halted {
+    /// The event.
+    pub position: Position,
+    /// Why.
+    pub reason: String,
+}
+
+/// The read models are not as far as was asked; what was asked about is nevertheless recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the read models are at position {position}, the log at {head}")]
+pub struct Lagging {
+    /// Where the read models are.
+    pub position: Position,
+    /// Where the log is, as far as is known.
+    pub head: Position,
+}
+
+/// Why the read models could not be brought up to the log.
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUpError {
+    /// An event cannot be applied.
+    #[error(transparent)]
+    Halted(#[from] Halted),
+    /// The database did not answer, or refused.
+    #[error("the read models' database did not answer: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Projector {
+    /// Begins to follow. Makes the read models where there are none; waits for the database where it is not there yet.
+    ///
+    /// Must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(log: Log) -> Self {
+        let shared = Arc::new(Shared { wake: Notify::new(), state: watch::Sender::default() });
+        let (stop, stopped) = watch::channel(false);
+        let follower = Follower { log, shared: Arc::clone(&shared), pause: PAUSE_MIN, runner: None };
+        Self { shared, stop, task: tokio::spawn(follower.follow(stopped)) }
+    }
+
+    /// Says that there is something new in the log. Cheap, and never waits.
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Everything up to here is in the read models.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.shared.state.borrow().position
+    }
+
+    /// How the read models stand, for readiness and metrics.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.shared.state.borrow().clone()
+    }
+
+    /// Follows the state, for example for metrics.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.shared.state.subscribe()
+    }
+
+    /// Waits until everything up to a position is in the read models, whichever process puts it there.
+    ///
+    /// # Errors
+    /// [`Lagging`] when it is not so at the deadline.
+    pub async fn wait_for(&self, position: Position, deadline: Instant) -> Result<(), Lagging> {
+        let mut state = self.watch();
+        if state.borrow().position >= position {
+            return Ok(());
+        }
+        self.wake();
+        let reached = tokio::time::timeout_at(deadline, state.wait_for(|it| it.position >= position)).await;
+        if matches!(reached, Ok(Ok(_))) {
+            return Ok(());
+        }
+        let seen = self.state();
+        Err(Lagging { position: seen.position, head: seen.head.max(seen.position) })
+    }
+
+    /// Ends it after the batch that it is in.
+    pub async fn stop(self) {
+        let Self { stop, task, .. } = self;
+        drop(stop);
+        if let Err(why) = task.await {
+            tracing::error!(%why, "the projector ended early");
+        }
+    }
+}
+
+struct Follower {
+    log: Log,
+    shared: Arc<Shared>,
+    pause: Duration,
+    /// None where the read models have to be made, or looked at anew.
+    runner: Option<Runner>,
+}
+
+/// What to do before the next step.
+enum Then {
+    GoOn,
+    /// This long, or until woken.
+    Rest(Duration),
+    /// This long, whoever calls.
+    Pause(Duration),
+}
+
+impl Follower {
+    async fn follow(mut self, mut stopped: watch::Receiver<bool>) {
+        loop {
+            // The sender is dropped to end this.
+            if stopped.has_changed().is_err() {
+                return;
+            }
+            let then = self.step().await;
+            let shared = Arc::clone(&self.shared);
+            let rest = async {
+                match then {
+                    Then::GoOn => (),
+                    Then::Pause(time) => sleep(time).await,
+                    Then::Rest(time) => tokio::select! {
+                        () = sleep(time) => (),
+                        () = shared.wake.notified() => (),
+                    },
+                }
+            };
+            tokio::select! {
+                () = rest => (),
+                _ = stopped.changed() => (),
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Then {
+        let runner = match &mut self.runner {
+            Some(runner) => runner,
+            None => match schema::prepare(self.log.pool()).await {
+                Ok(()) => self.runner.insert(Runner::new(&self.log, LIVE, Guard::Shared, BATCH_EVENTS_MAX)),
+                Err(error) => return self.trouble(&error),
+            },
+        };
+        match runner.step(None).await {
+            Ok(Step::Applied { position, .. }) => self.reached(position, None, Then::GoOn),
+            Ok(Step::CaughtUp(position)) => self.reached(position, Some(position), Then::Rest(POLL_INTERVAL)),
+            Ok(Step::Elsewhere(position)) => self.reached(position, None, Then::Pause(BUSY_INTERVAL)),
+            Err(Trouble::Passing(error)) => self.trouble(&error),
+            Err(Trouble::Poison { position, reason }) => self.halt(position, reason).await,
+            Err(Trouble::OtherShape { reason }) => {
+                let position = self.shared.state.borrow().position;
+                self.halt(position, reason).await
+            }
+        }
+    }
+
+    fn reached(&mut self, position: Position, head: Option<Position>, then: Then) -> Then {
+        self.pause = PAUSE_MIN;
+        self.shared.state.send_if_modified(|state| {
+            let is_past = |it: &Halted| position >= it.position;
+            // While a batch is being narrowed down, the checkpoint stands before the event that is looked for.
+            let halted = state.halted.take().filter(|it| head.is_none() && !is_past(it));
+            let new = State { position, head: head.unwrap_or(state.head.max(position)), halted, trouble: None };
+            let is_new = *state != new;
+            *state = new;
+            is_new
+        });
+        then
+    }
+
+    fn trouble(&mut self, error: &sqlx::Error) -> Then {
+        // Where the schema itself is gone, it is made again.
+        self.runner = None;
+        tracing::warn!(%error, pause_ms = self.pause.as_millis(), "the read models' database did not take a batch; trying again");
+        self.shared.state.send_modify(|state| state.trouble = Some(error.to_string()));
+        let pause = self.pause;
+        self.pause = PAUSE_MAX.min(self.pause.saturating_mul(2));
+        Then::Pause(pause)
+    }
+
+    async fn halt(&mut self, position: Position, reason: String) -> Then {
+        let runner = self.runner.take();
+        let head = self.log.head().await.ok();
+        let halted = Some(Halted { position, reason });
+        self.shared.state.send_if_modified(|state| {
+            if state.halted != halted {
+                tracing::error!(%position, reason = ?halted, "the read models have halted; nothing is skipped");
+            }
+            let reached = runner.map_or(state.position, |it| it.position().max(state.position));
+            let new = State { position: reached, head: head.unwrap_or(state.head), halted, trouble: None };
+            let is_new = *state != new;
+            *state = new;
+            is_new
+        });
+        Then::Pause(HALTED_INTERVAL)
+    }
+}
+
+/// Brings the live read models up to the log, once, for programs that do not keep following.
+///
+/// # Errors
+/// [`CatchUpError`]; what could be applied is.
+pub async fn catch_up(log: &Log) -> Result<Position, CatchUpError> {
+    catch_up_by(log, BATCH_EVENTS_MAX).await
+}
+
+/// The same, in batches of another size; the rows are the same for any.
+///
+/// # Errors
+/// [`CatchUpError`]; what could be applied is.
+pub async fn catch_up_by(log: &Log, batch_events_max: i64) -> Result<Position, CatchUpError> {
+    schema::prepare(log.pool()).await?;
+    let mut runner = Runner::new(log, LIVE, Guard::Shared, batch_events_max.max(1));
+    let mut pause = PAUSE_MIN;
+    loop {
+        match runner.step(None).await {
+            Ok(Step::Applied { .. }) => pause = PAUSE_MIN,
+            Ok(Step::CaughtUp(position)) => return Ok(position),
+            Ok(Step::Elsewhere(_)) => sleep(BUSY_INTERVAL).await,
+            Err(Trouble::Passing(error)) if is_passing(&error) && pause < PAUSE_MAX => {
+                sleep(pause).await;
+                pause = pause.saturating_mul(2);
+            }
+            Err(Trouble::Passing(error)) => return Err(error.into()),
+            Err(Trouble::Poison { position, reason }) => return Err(Halted { position, reason }.into()),
+            Err(Trouble::OtherShape { reason }) => {
+                return Err(Halted { position: runner.position(), reason }.into());
+            }
+        }
+    }
+}

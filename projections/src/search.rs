@@ -1,0 +1,404 @@
+//! The one search grammar of every list.
+//!
+//! A query is pairs of names and values: `field=value`, `field[gte]=`, `[gt]`, `[lte]`, `[lt]`, `[ne]`, `[in]=a,b`,
+//! `sort=field` or `sort=-field`, `limit` and `cursor`. Each list declares its fields once, in a table; what is not in
+//! the table is refused with the list of what is. Pages go by key, never by offset. No value ever becomes SQL: columns
+//! and operators come from static tables, values are bound.
+
+mod cursor;
+mod value;
+
+use crate::reads::Page;
+use mizan_domain::id::MerchantId;
+use mizan_store::Position;
+use serde::Serialize;
+use sqlx::{Postgres, QueryBuilder};
+use std::collections::BTreeSet;
+pub(crate) use value::Value;
+
+/// The most rows of a page.
+pub const LIMIT_MAX: usize = 100;
+/// The rows of a page where the query does not say.
+pub const LIMIT_DEFAULT: usize = 20;
+/// The most values of one `[in]`.
+pub const IN_VALUES_MAX: usize = 100;
+/// The most parameters of a query.
+pub const PARAMETERS_MAX: usize = 40;
+/// The longest value, in bytes.
+pub const VALUE_LENGTH_MAX: usize = 8_000;
+
+/// Why a query was refused, in words that teach.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SearchError {
+    /// Stable, for machines.
+    pub code: &'static str,
+    /// The query parameter at fault.
+    pub parameter: String,
+    /// What is wrong with it and what would be right.
+    pub message: String,
+}
+
+impl SearchError {
+    pub(crate) fn new(code: &'static str, parameter: &str, message: impl Into<String>) -> Self {
+        Self { code, parameter: parameter.to_owned(), message: message.into() }
+    }
+}
+
+/// What a column holds, and so how its values are read and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text that is equal or not.
+    Text,
+    /// One of these names.
+    OneOf(&'static [&'static str]),
+    Uuid,
+    Decimal,
+    Integer,
+    Timestamp,
+    Date,
+}
+
+impl Kind {
+    fn is_ordered(self) -> bool {
+        match self {
+            Self::Decimal | Self::Integer | Self::Timestamp | Self::Date => true,
+            Self::Text | Self::OneOf(_) | Self::Uuid => false,
+        }
+    }
+}
+
+/// A column that can be searched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    /// The parameter, the column and the field of the answer.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) sorts: Sorts,
+}
+
+/// Whether a list can be sorted by a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sorts {
+    No,
+    Yes,
+    /// Yes, and it may be null, which counts as the largest value.
+    Nullable,
+}
+
+impl Field {
+    pub(crate) const fn of(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, sorts: Sorts::No }
+    }
+
+    pub(crate) const fn sorted(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, sorts: Sorts::Yes }
+    }
+
+    pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, sorts: Sorts::Nullable }
+    }
+}
+
+/// What can be asked of a list.
+pub(crate) struct Listing {
+    /// For messages and cursors.
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [Field],
+    /// The order where the query does not say.
+    pub(crate) sort: &'static str,
+    /// The columns that make a row unique inside the merchant; each is one of the fields.
+    pub(crate) key: &'static [&'static str],
+}
+
+impl Listing {
+    fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|it| it.name == name)
+    }
+
+    fn names(&self, which: impl Fn(&Field) -> bool) -> String {
+        let names: Vec<&str> = self.fields.iter().filter(|it| which(it)).map(|it| it.name).collect();
+        names.join(", ")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Is,
+    IsNot,
+    In,
+    AtLeast,
+    Above,
+    AtMost,
+    Below,
+}
+
+impl Operator {
+    const ALL: [(&'static str, Self); 6] = [
+        ("ne", Self::IsNot),
+        ("in", Self::In),
+        ("gte", Self::AtLeast),
+        ("gt", Self::Above),
+        ("lte", Self::AtMost),
+        ("lt", Self::Below),
+    ];
+
+    fn suits(self, kind: Kind) -> bool {
+        match self {
+            Self::Is | Self::IsNot | Self::In => true,
+            Self::AtLeast | Self::Above | Self::AtMost | Self::Below => kind.is_ordered(),
+        }
+    }
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Is | Self::In => " = ",
+            Self::IsNot => " is distinct from ",
+            Self::AtLeast => " >= ",
+            Self::Above => " > ",
+            Self::AtMost => " <= ",
+            Self::Below => " < ",
+        }
+    }
+}
+
+struct Filter {
+    field: &'static Field,
+    operator: Operator,
+    values: Vec<Value>,
+}
+
+/// A query that was understood.
+pub(crate) struct Search {
+    listing: &'static Listing,
+    filters: Vec<Filter>,
+    sort: &'static Field,
+    is_descending: bool,
+    limit: usize,
+    /// What the cursor stands for: everything that was asked but the page.
+    asked: String,
+    /// Sort column and key of the last row of the page before.
+    after: Option<Vec<Option<Value>>>,
+}
+
+impl Search {
+    /// Reads a query.
+    pub(crate) fn parse(
+        listing: &'static Listing,
+        merchant: &MerchantId,
+        pairs: &[(String, String)],
+    ) -> Result<Self, SearchError> {
+        Self::parse_with(listing, merchant, pairs, &[])
+    }
+
+    /// The same, where the caller reads some parameters itself.
+    pub(crate) fn parse_with(
+        listing: &'static Listing,
+        merchant: &MerchantId,
+        pairs: &[(String, String)],
+        others: &[&str],
+    ) -> Result<Self, SearchError> {
+        check_size(pairs)?;
+        let mut filters = Vec::new();
+        let (mut sort, mut limit, mut cursor) = (listing.sort, LIMIT_DEFAULT, None);
+        let mut asked = BTreeSet::new();
+        for (name, text) in pairs {
+            match name.as_str() {
+                "limit" => limit = limit_of(text)?,
+                "cursor" => cursor = Some(text),
+                "sort" => sort = text,
+                other if others.contains(&other) => (),
+                _field => filters.push(filter(listing, name, text)?),
+            }
+            if !matches!(name.as_str(), "limit" | "cursor" | "sort") {
+                asked.insert((name, text));
+            }
+        }
+        let (sort_field, is_descending) = sort_of(listing, sort)?;
+        let asked = cursor::asked(listing.name, merchant, sort, &asked);
+        let mut search = Self { listing, filters, sort: sort_field, is_descending, limit, asked, after: None };
+        if let Some(cursor) = cursor {
+            let values = cursor::read(cursor, &search.asked);
+            search.after = Some(values.and_then(|it| search.values_of(&it)).ok_or_else(cursor::refused)?);
+        }
+        Ok(search)
+    }
+
+    /// The sort column and the key, in the order that a cursor has them.
+    fn order(&self) -> impl Iterator<Item = &'static Field> {
+        let key = self.listing.key.iter().filter_map(|name| self.listing.field(name));
+        std::iter::once(self.sort).chain(key)
+    }
+
+    fn values_of(&self, texts: &[Option<String>]) -> Option<Vec<Option<Value>>> {
+        let fields: Vec<_> = self.order().collect();
+        if fields.len() != texts.len() {
+            return None;
+        }
+        let value = |(field, text): (&&Field, &Option<String>)| match text {
+            Some(text) => Value::parse(field.kind, text).ok().map(Some),
+            None => (field.sorts == Sorts::Nullable).then_some(None),
+        };
+        fields.iter().zip(texts).map(value).collect()
+    }
+
+    /// Writes ` and ...` for every filter.
+    pub(crate) fn push_filters(&self, sql: &mut QueryBuilder<Postgres>) {
+        for it in &self.filters {
+            sql.push(" and ").push(it.field.name).push(it.operator.sql());
+            if it.operator == Operator::In {
+                sql.push("any(");
+                value::push_array(sql, it.field.kind, &it.values);
+                sql.push(")");
+            } else if let Some(value) = it.values.first() {
+                value.push(sql);
+            }
+        }
+    }
+
+    /// Writes ` and ...` for the rows after the cursor. Null is the largest value, as PostgreSQL sorts it.
+    pub(crate) fn push_after(&self, sql: &mut QueryBuilder<Postgres>) {
+        let Some((last, key)) = self.after.as_deref().and_then(<[_]>::split_first) else { return };
+        let comes_after = if self.is_descending { " < " } else { " > " };
+        let (column, is_nullable) = (self.sort.name, self.sort.sorts == Sorts::Nullable);
+        let key: Vec<&Value> = key.iter().flatten().collect();
+        sql.push(" and (");
+        match last {
+            Some(last) => {
+                self.push_tuple(sql, Some(column));
+                sql.push(comes_after).push("(");
+                last.push(sql);
+                for value in key {
+                    sql.push(", ");
+                    value.push(sql);
+                }
+                sql.push(")");
+                if is_nullable && !self.is_descending {
+                    sql.push(" or ").push(column).push(" is null");
+                }
+            }
+            None => {
+                sql.push(column).push(" is null and ");
+                self.push_tuple(sql, None);
+                sql.push(comes_after).push("(");
+                for (nth, value) in key.into_iter().enumerate() {
+                    sql.push(if nth == 0 { "" } else { ", " });
+                    value.push(sql);
+                }
+                sql.push(")");
+                if self.is_descending {
+                    sql.push(" or ").push(column).push(" is not null");
+                }
+            }
+        }
+        sql.push(")");
+    }
+
+    fn push_tuple(&self, sql: &mut QueryBuilder<Postgres>, first: Option<&'static str>) {
+        sql.push("(");
+        for (nth, column) in first.into_iter().chain(self.listing.key.iter().copied()).enumerate() {
+            sql.push(if nth == 0 { "" } else { ", " }).push(column);
+        }
+        sql.push(")");
+    }
+
+    /// Writes the order, and a limit of one row more than the page has.
+    pub(crate) fn push_order(&self, sql: &mut QueryBuilder<Postgres>) {
+        self.push_order_alone(sql);
+        sql.push(" limit ").push_bind(i64::try_from(self.limit + 1).unwrap_or(i64::MAX));
+    }
+
+    /// Writes the order.
+    pub(crate) fn push_order_alone(&self, sql: &mut QueryBuilder<Postgres>) {
+        for (nth, field) in self.order().enumerate() {
+            sql.push(if nth == 0 { " order by " } else { ", " }).push(field.name);
+            sql.push(if self.is_descending { " desc" } else { "" });
+        }
+    }
+
+    /// Makes a page of the rows that were found; the one row too many says that there is another page.
+    pub(crate) fn into_page<T: Serialize>(self, mut rows: Vec<T>, position: Position) -> Page<T> {
+        let has_more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let next_cursor = rows.last().filter(|_| has_more).and_then(|last| {
+            let row = serde_json::to_value(last).ok()?;
+            let values = self.order().map(|field| match row.get(field.name)? {
+                serde_json::Value::Null => Some(None),
+                serde_json::Value::String(text) => Some(Some(text.clone())),
+                other => Some(Some(other.to_string())),
+            });
+            Some(cursor::write(&values.collect::<Option<Vec<_>>>()?, &self.asked))
+        });
+        Page { data: rows, next_cursor, position }
+    }
+}
+
+fn check_size(pairs: &[(String, String)]) -> Result<(), SearchError> {
+    let mut known = BTreeSet::new();
+    for (nth, (name, text)) in pairs.iter().enumerate() {
+        if nth >= PARAMETERS_MAX {
+            let message = format!("a query has at most {PARAMETERS_MAX} parameters");
+            return Err(SearchError::new("too_many_parameters", name, message));
+        }
+        if text.len() > VALUE_LENGTH_MAX {
+            let message = format!("a value has at most {VALUE_LENGTH_MAX} bytes");
+            return Err(SearchError::new("value_too_long", name, message));
+        }
+        if !known.insert(name) {
+            let message = format!("{name} stands twice; a list of values is {name}[in]=a,b");
+            return Err(SearchError::new("repeated_parameter", name, message));
+        }
+    }
+    Ok(())
+}
+
+fn limit_of(text: &str) -> Result<usize, SearchError> {
+    let limit = text.parse().ok().filter(|it| (1..=LIMIT_MAX).contains(it));
+    limit.ok_or_else(|| SearchError::new("bad_limit", "limit", format!("limit is a number from 1 to {LIMIT_MAX}")))
+}
+
+fn sort_of(listing: &'static Listing, text: &str) -> Result<(&'static Field, bool), SearchError> {
+    let (name, is_descending) = match text.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (text, false),
+    };
+    let field = listing.field(name).filter(|it| it.sorts != Sorts::No);
+    let field = field.ok_or_else(|| {
+        let names = listing.names(|it| it.sorts != Sorts::No);
+        let message =
+            format!("{} cannot be sorted so; sort is one of {names}, with - before it for the reverse", listing.name);
+        SearchError::new("unknown_sort", "sort", message)
+    })?;
+    Ok((field, is_descending))
+}
+
+fn filter(listing: &'static Listing, name: &str, text: &str) -> Result<Filter, SearchError> {
+    let (field_name, operator_name) = match name.strip_suffix(']').and_then(|it| it.split_once('[')) {
+        Some((field, operator)) => (field, Some(operator)),
+        None => (name, None),
+    };
+    let field = listing.field(field_name).ok_or_else(|| {
+        let names = listing.names(|_| true);
+        let message = format!("{} have no {field_name:?}; there are {names}, and sort, limit, cursor", listing.name);
+        SearchError::new("unknown_parameter", name, message)
+    })?;
+    let operator = match operator_name {
+        None => Some(Operator::Is),
+        Some(text) => Operator::ALL.into_iter().find(|(known, _)| *known == text).map(|(_, it)| it),
+    };
+    let operator = operator.filter(|it| it.suits(field.kind)).ok_or_else(|| {
+        let suits = Operator::ALL.into_iter().filter(|(_, it)| it.suits(field.kind));
+        let names: Vec<String> = suits.map(|(known, _)| format!("{field_name}[{known}]")).collect();
+        let message = format!("{field_name} can be asked as {field_name}={}, {}", "value", names.join(", "));
+        SearchError::new("unsupported_operator", name, message)
+    })?;
+    let texts: Vec<&str> = if operator == Operator::In { text.split(',').collect() } else { vec![text] };
+    if texts.len() > IN_VALUES_MAX {
+        let message = format!("{name} takes at most {IN_VALUES_MAX} values");
+        return Err(SearchError::new("too_many_values", name, message));
+    }
+    let value = |text: &&str| {
+        Value::parse(field.kind, text).map_err(|why| SearchError::new("bad_value", name, format!("{name}: {why}")))
+    };
+    Ok(Filter { field, operator, values: texts.iter().map(value).collect::<Result<_, _>>()? })
+}
