@@ -2,11 +2,12 @@
 
 use crate::schema;
 use mizan_store::{PgPool, pool};
+use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
 
 /// What all rows of a table come to, in whatever order they are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fingerprint {
     /// How many rows.
     pub rows: i64,
@@ -15,7 +16,7 @@ pub struct Fingerprint {
 }
 
 /// A row that is not the same in the live read models and in the rebuilt ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The table.
     pub table: &'static str,

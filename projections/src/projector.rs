@@ -4,11 +4,11 @@ use crate::checkpoint::Guard;
 use crate::runner::{BATCH_EVENTS_MAX, Runner, Step, Trouble, is_passing};
 use crate::schema::{self, LIVE};
 use mizan_store::{Log, Position};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 /// How often the log is looked at when nobody says that there is something new.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -25,7 +25,8 @@ const HALTED_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Projector {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// Taken by whoever waits for its end.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
@@ -87,15 +88,19 @@ pub enum CatchUpError {
 }
 
 impl Projector {
-    /// Begins to follow. Makes the read models where there are none; waits for the database where it is not there yet.
+    /// Makes the read models where there are none, and begins to follow.
     ///
     /// Must be called within a tokio runtime.
-    #[must_use]
-    pub fn start(log: Log) -> Self {
+    ///
+    /// # Errors
+    /// The database does not answer now. Once the projector runs, it waits for the database as long as it takes.
+    pub async fn start(log: Log) -> sqlx::Result<Self> {
+        schema::prepare(log.pool()).await?;
         let shared = Arc::new(Shared { wake: Notify::new(), state: watch::Sender::default() });
         let (stop, stopped) = watch::channel(false);
         let follower = Follower { log, shared: Arc::clone(&shared), pause: PAUSE_MIN, runner: None };
-        Self { shared, stop, task: tokio::spawn(follower.follow(stopped)) }
+        let task = Mutex::new(Some(tokio::spawn(follower.follow(stopped))));
+        Ok(Self { shared, stop, task })
     }
 
     /// Says that there is something new in the log. Cheap, and never waits.
@@ -124,14 +129,14 @@ impl Projector {
     /// Waits until everything up to a position is in the read models, whichever process puts it there.
     ///
     /// # Errors
-    /// [`Lagging`] when it is not so at the deadline.
-    pub async fn wait_for(&self, position: Position, deadline: Instant) -> Result<(), Lagging> {
+    /// [`Lagging`] when it is not so after this time.
+    pub async fn wait_for(&self, position: Position, wait_max: Duration) -> Result<(), Lagging> {
         let mut state = self.watch();
         if state.borrow().position >= position {
             return Ok(());
         }
         self.wake();
-        let reached = tokio::time::timeout_at(deadline, state.wait_for(|it| it.position >= position)).await;
+        let reached = timeout(wait_max, state.wait_for(|it| it.position >= position)).await;
         if matches!(reached, Ok(Ok(_))) {
             return Ok(());
         }
@@ -140,10 +145,13 @@ impl Projector {
     }
 
     /// Ends it after the batch that it is in.
-    pub async fn stop(self) {
-        let Self { stop, task, .. } = self;
-        drop(stop);
-        if let Err(why) = task.await {
+    pub async fn stop(&self) {
+        // Nobody listens any more where it has ended already.
+        let _ = self.stop.send(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(why) = task.await
+        {
             tracing::error!(%why, "the projector ended early");
         }
     }
@@ -169,8 +177,8 @@ enum Then {
 impl Follower {
     async fn follow(mut self, mut stopped: watch::Receiver<bool>) {
         loop {
-            // The sender is dropped to end this.
-            if stopped.has_changed().is_err() {
+            // A dropped projector has ended too.
+            if *stopped.borrow() || stopped.has_changed().is_err() {
                 return;
             }
             let then = self.step().await;

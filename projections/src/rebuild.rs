@@ -12,6 +12,7 @@ use crate::runner::{Runner, Step, Trouble};
 use crate::schema::{self, LIVE, NEXT};
 use mizan_store::log::READ_EVENTS_MAX;
 use mizan_store::{Log, LogError, PgPool, Position};
+use serde::Serialize;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,14 +34,16 @@ pub struct Progress {
 }
 
 /// What a rebuild came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
     /// Where the rebuilt read models stand.
     pub position: Position,
     /// How many events were applied.
     pub events: i64,
-    /// How long applying them took, comparing not included.
-    pub elapsed: Duration,
+    /// How long applying them took, in milliseconds; comparing is not included.
+    pub elapsed_ms: u64,
+    /// Events applied per second.
+    pub events_per_second: u64,
     /// The position at which both were compared; none where the live ones were made by another version.
     pub compared_at: Option<Position>,
     /// The rebuilt tables at that position (at the end, where nothing was compared).
@@ -49,14 +52,6 @@ pub struct RebuildReport {
     pub differences: Vec<Difference>,
     /// Whether the rebuilt read models are the live ones now.
     pub is_live: bool,
-}
-
-impl RebuildReport {
-    /// Events applied per second.
-    #[must_use]
-    pub fn events_per_second(&self) -> u128 {
-        u128::from(self.events.unsigned_abs()) * 1_000 / self.elapsed.as_millis().max(1)
-    }
 }
 
 /// Why there was no rebuild. The live read models are as they were.
@@ -140,10 +135,21 @@ impl<'a, P: FnMut(Progress)> Rebuild<'a, P> {
         } else {
             schema::drop_next(pool).await?;
         }
-        let (position, events, elapsed) = (self.runner.position(), self.events, self.elapsed);
+        let (position, events) = (self.runner.position(), self.events);
+        let elapsed_ms = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX);
+        let events_per_second = events.unsigned_abs().saturating_mul(1_000) / elapsed_ms.max(1);
         // Closing it gives its locks back.
         self.holder.close().await?;
-        Ok(RebuildReport { position, events, elapsed, compared_at, tables, differences, is_live: goes_live })
+        Ok(RebuildReport {
+            position,
+            events,
+            elapsed_ms,
+            events_per_second,
+            compared_at,
+            tables,
+            differences,
+            is_live: goes_live,
+        })
     }
 
     /// Applies up to a position.
