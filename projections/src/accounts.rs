@@ -110,6 +110,12 @@ static LISTING: Listing = Listing {
     key: &["account", "currency"],
 };
 
+/// The fields that the list of accounts can be filtered by, for its documentation.
+#[must_use]
+pub fn fields() -> String {
+    LISTING.all_names()
+}
+
 /// The accounts that ever had a posting.
 ///
 /// # Errors

@@ -158,6 +158,12 @@ const LISTING: Listing = Listing {
     key: &["position"],
 };
 
+/// The fields that the list of the journal can be filtered by, for its documentation.
+#[must_use]
+pub fn fields() -> String {
+    LISTING.all_names()
+}
+
 /// Entries of which at least one posting is as asked, whole.
 ///
 /// # Errors

@@ -471,6 +471,12 @@ static LISTING: Listing = Listing {
     key: &["order_id"],
 };
 
+/// The fields that the list of orders can be filtered by, for its documentation.
+#[must_use]
+pub fn fields() -> String {
+    LISTING.all_names()
+}
+
 /// The merchant's orders, the latest first; those that wait for their placement before all.
 ///
 /// # Errors

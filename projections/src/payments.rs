@@ -62,7 +62,7 @@ pub struct PaymentRow {
     pub disputed: Amount,
     /// Lost in disputes.
     pub dispute_lost: Amount,
-    /// Taken by banks although it had been refunded before, in disputes that are not won: to be contested.
+    /// What refunds and disputes took beyond what was captured: banks take back what was refunded before.
     pub over_recovery: Amount,
     /// What could still be refunded or disputed.
     pub refundable: Amount,
@@ -196,17 +196,12 @@ fn fold(row: &mut Option<PaymentRow>, recorded: &Recorded, event: &payment::Even
     row.position = recorded.position;
     match event {
         It::Authorised(it) => {
-            row.outcome_is_known();
-            row.status = PaymentStatus::Authorised;
+            row.begins(&it.intent, PaymentStatus::Authorised);
             row.authorised = it.intent.amount.into();
         }
-        It::Declined(_) => {
-            row.outcome_is_known();
-            row.status = PaymentStatus::Declined;
-        }
+        It::Declined(it) => row.begins(&it.intent, PaymentStatus::Declined),
         It::Received(it) => {
-            row.outcome_is_known();
-            row.status = PaymentStatus::Captured;
+            row.begins(&it.intent, PaymentStatus::Captured);
             row.captures.push(PaymentCapture::of(&it.capture_id(), it.intent.amount, true, at));
         }
         It::Captured(it) => {
@@ -221,7 +216,11 @@ fn fold(row: &mut Option<PaymentRow>, recorded: &Recorded, event: &payment::Even
         It::CaptureReversed(it) => row.capture(&it.capture_id)?.reverse(at),
         It::RefundRequested(it) => row.refunds.push(PaymentRefund::requested(it, at)),
         It::RefundSucceeded(it) => row.refund(&it.refund_id)?.closed(RefundState::Succeeded, at),
-        It::RefundFailed(it) => row.refund(&it.refund_id)?.closed(RefundState::Failed, at),
+        It::RefundFailed(it) => match row.refund(&it.refund_id) {
+            Ok(requested) => requested.closed(RefundState::Failed, at),
+            // An order asked for it when there was nothing left to give back.
+            Err(_) => row.refunds.push(PaymentRefund::refused(it, at)),
+        },
         It::DisputeOpened(it) => {
             row.fees.add(it.fee)?;
             row.disputes.push(PaymentDispute::opened(it, at));
@@ -286,6 +285,13 @@ impl PaymentRow {
         }
     }
 
+    /// What became of the intent. A late answer may bring the provider's own name for it.
+    fn begins(&mut self, intent: &Intent, status: PaymentStatus) {
+        self.outcome_is_known();
+        self.provider_reference = intent.provider_reference.as_ref().map(ToString::to_string);
+        self.status = status;
+    }
+
     /// The outcome of an authorisation, capture or void; a refund of unknown outcome says so itself.
     fn outcome_is_known(&mut self) {
         self.unknown_attempt = None;
@@ -322,6 +328,12 @@ static LISTING: Listing = Listing {
     sort: "-created_at",
     key: &["payment_id"],
 };
+
+/// The fields that the list of payments can be filtered by, for its documentation.
+#[must_use]
+pub fn fields() -> String {
+    LISTING.all_names()
+}
 
 /// The merchant's payments, the latest first.
 ///

@@ -116,6 +116,11 @@ impl Listing {
         self.fields.iter().find(|it| it.name == name)
     }
 
+    /// All fields, for documentation.
+    pub(crate) fn all_names(&self) -> String {
+        self.names(|_| true)
+    }
+
     fn names(&self, which: impl Fn(&Field) -> bool) -> String {
         let names: Vec<&str> = self.fields.iter().filter(|it| which(it)).map(|it| it.name).collect();
         names.join(", ")

@@ -147,6 +147,8 @@ impl<'a> Line<'a> {
             It::RefundRequested(it) => {
                 (LineKind::RefundRequested, &it.payment_id, &it.order_id, it.refund_id.to_string(), it.amount)
             }
+            // One that was never requested changes nothing.
+            It::RefundFailed(it) if it.entry.is_empty() => return None,
             It::RefundFailed(it) => {
                 (LineKind::RefundFailed, &it.payment_id, &it.order_id, it.refund_id.to_string(), it.amount.negated())
             }

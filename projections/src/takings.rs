@@ -142,6 +142,12 @@ static LISTING: Listing = Listing {
     key: &["method", "currency"],
 };
 
+/// The fields that the list of daily takings can be filtered by, for its documentation.
+#[must_use]
+pub fn fields() -> String {
+    LISTING.all_names()
+}
+
 /// The names of the ways to pay.
 pub(crate) const METHODS: [&str; 6] =
     ["card", "bank_transfer", "mobile_money", "e_wallet", "voucher", "cash_on_delivery"];

@@ -86,7 +86,7 @@ impl Batching {
             if key.is_some_and(|key| !seen.insert(key)) {
                 lost.push(Job { look_up_key: true, ..job });
             } else {
-                decide(&mut touched, job);
+                lost.extend(decide(&mut touched, job));
             }
         }
         let (keys, streams): (Vec<StreamKey>, Vec<Result<Touched, NotDone>>) = touched.into_iter().unzip();
@@ -298,16 +298,21 @@ impl Touched {
     }
 }
 
-/// Decides one job on the states as the jobs before it have left them.
-fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) {
+/// Decides one job on the states as the jobs before it have left them. Gives it back when its key has to be looked up
+/// first: a no must not hide that the same command was done before.
+fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) -> Option<Job> {
     let key = stream_key(&job);
     let it = match touched.get_mut(&key) {
         Some(Ok(it)) => it,
         Some(Err(not_done)) => {
             let answer = Err(not_done.clone());
-            return send(job.reply, answer);
+            send(job.reply, answer);
+            return None;
         }
-        None => return send(job.reply, Err(NotDone::Contended)),
+        None => {
+            send(job.reply, Err(NotDone::Contended));
+            return None;
+        }
     };
     let answer = it.happens(&job.command, &job.context).and_then(|events| {
         let revision = it.state.revision + i64::try_from(events.len()).unwrap_or(0);
@@ -315,7 +320,11 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
         Ok((Done { stream: key.1, revision, position: it.state.position, events, replayed: false }, metadata))
     });
     let answer = match answer {
-        Ok((done, _)) if job.context.dry_run => return send(job.reply, Ok(Done { position: None, ..done })),
+        Err(_) if job.context.key.is_some() && !job.look_up_key => return Some(Job { look_up_key: true, ..job }),
+        Ok((done, _)) if job.context.dry_run => {
+            send(job.reply, Ok(Done { position: None, ..done }));
+            return None;
+        }
         Ok((done, metadata)) => {
             if let Some(key) = &job.context.key {
                 it.keys.push(Keyed {
@@ -340,6 +349,7 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
         Err(not_done) => Err(not_done),
     };
     it.jobs.push((job, answer));
+    None
 }
 
 fn to_metadata(context: &Context) -> Result<Vec<u8>, NotDone> {

@@ -81,9 +81,9 @@ pub struct PaymentDispute {
     pub amount: Amount,
     /// What it charged.
     pub fee: Amount,
-    /// What the dispute takes of the refundable money.
+    /// What it took of the refundable money when it was opened.
     pub reserved: Amount,
-    /// What was taken although it had been refunded before.
+    /// What it took although it had been refunded before: to be contested.
     pub over_recovery: Amount,
     /// How it stands.
     pub state: DisputeState,
@@ -135,6 +135,19 @@ impl PaymentRefund {
             reason: it.reason.as_ref().map(ToString::to_string),
             requested_at: at,
             closed_at: None,
+        }
+    }
+
+    /// One that was never requested: it failed when it was asked for.
+    pub(super) fn refused(it: &payment::RefundFailed, at: DateTime<Utc>) -> Self {
+        Self {
+            refund_id: it.refund_id.to_string(),
+            amount: it.amount.into(),
+            origin: RefundOrigin::Order,
+            state: RefundState::Failed,
+            reason: it.reason.as_ref().map(ToString::to_string),
+            requested_at: at,
+            closed_at: Some(at),
         }
     }
 

@@ -55,19 +55,18 @@ impl PaymentRow {
                 RefundState::Failed => (),
             }
         }
-        let mut reserved = nothing;
-        (self.disputed, self.dispute_lost, self.over_recovery) = (nothing, nothing, nothing);
+        (self.disputed, self.dispute_lost) = (nothing, nothing);
         for it in self.disputes.iter() {
             match it.state {
                 DisputeState::Open => self.disputed.add(it.amount)?,
                 DisputeState::Lost => self.dispute_lost.add(it.amount)?,
-                DisputeState::Won => continue,
+                DisputeState::Won => (),
             }
-            reserved.add(it.reserved)?;
-            self.over_recovery.add(it.over_recovery)?;
         }
         let held = self.captured.minus(self.reversed)?;
-        self.refundable = held.minus(self.refund_pending)?.minus(self.refunded)?.minus(reserved)?;
+        let sent_back = self.refund_pending.plus(self.refunded)?;
+        let left = held.minus(sent_back)?.minus(self.disputed)?.minus(self.dispute_lost)?;
+        (self.refundable, self.over_recovery) = (left.max(nothing), left.negated().max(nothing));
         self.status = self.derived_status(held)?;
         if self.unknown_attempt.as_deref().is_none_or(|it| it == "refund") {
             let is_unknown = self.refunds.iter().any(|it| it.state == RefundState::Unknown);
