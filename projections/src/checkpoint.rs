@@ -65,7 +65,7 @@ pub(crate) async fn apply_batch(
     // What a power cut takes, rows and checkpoint together, is applied again from the log.
     let setting = sqlx::query_scalar(
         "select case when $1 then pg_try_advisory_xact_lock($2) else true end \
-         from set_config('synchronous_commit', 'off', true), set_config('search_path', $3, true)",
+         from set_config('synchronous_commit', 'off', true) as fast, set_config('search_path', $3, true) as entered",
     );
     let is_shared = guard == Guard::Shared;
     if !setting.bind(is_shared).bind(RUNNER_LOCK).bind(schema).fetch_one(&mut *tx).await? {

@@ -1,1 +1,8 @@
+//! The read models against a real PostgreSQL, on events that the real deciders made.
 
+mod batches;
+mod models;
+mod rebuilds;
+mod searches;
+mod support;
+mod town;

@@ -1,0 +1,218 @@
+//! Batches, checkpoints, runners and poison.
+
+use super::support::{Ledger, PATIENCE, fresh_log, id, line, money, place};
+use super::town;
+use crate::checkpoint::{Applied, Guard, apply_batch, mark};
+use crate::fingerprint::fingerprints;
+use crate::projector::{CatchUpError, catch_up, catch_up_by};
+use crate::schema::{self, LIVE};
+use crate::{Projector, Reads, accounts, orders};
+use mizan_domain::id::MerchantId;
+use mizan_store::{Log, Position, Recorded};
+use std::time::Duration;
+
+async fn events(log: &Log) -> Vec<Recorded> {
+    let stored = log.read(Position::START, 10_000).await.unwrap();
+    stored.into_iter().map(|it| Recorded::try_from(it).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_rows_do_not_depend_on_how_the_log_is_cut_into_batches() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 7, 90).await;
+    let mut all = Vec::new();
+    for batch in [1, 7, 1_000] {
+        schema::prepare(ledger.log.pool()).await.unwrap();
+        let head = catch_up_by(&ledger.log, batch).await.unwrap();
+        assert_eq!(head, ledger.log.head().await.unwrap());
+        all.push(fingerprints(ledger.log.pool(), LIVE).await.unwrap());
+        sqlx::raw_sql("drop schema read cascade").execute(ledger.log.pool()).await.unwrap();
+    }
+    assert!(all[0].values().all(|it| it.rows > 50) || all[0]["accounts"].rows > 20, "{:?}", all[0]);
+    assert_eq!(all[0], all[1]);
+    assert_eq!(all[0], all[2]);
+}
+
+#[tokio::test]
+async fn a_batch_that_did_not_commit_leaves_nothing_and_can_be_repeated() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 3, 10).await;
+    let (log, pool) = (&ledger.log, ledger.log.pool());
+    schema::prepare(pool).await.unwrap();
+    let empty = fingerprints(pool, LIVE).await.unwrap();
+    let all = events(log).await;
+    // The last event is one that no order has room for, so all the others are rolled back with it.
+    let mut broken = all.clone();
+    let mut last = all.iter().find(|it| it.kind == "order-lines-fulfilled.v1").unwrap().clone();
+    last.stream.id = "o-nobody".into();
+    last.position = Position::new(all.len() as i64 + 1);
+    broken.push(last);
+    let start = mark(pool, LIVE).await.unwrap().unwrap();
+    apply_batch(pool, LIVE, &start, &broken, Guard::Shared).await.unwrap_err();
+    assert_eq!(fingerprints(pool, LIVE).await.unwrap(), empty);
+    assert_eq!(mark(pool, LIVE).await.unwrap().unwrap(), start);
+    // And the same events, applied once, then once more by somebody who did not notice.
+    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Yes);
+    let once = fingerprints(pool, LIVE).await.unwrap();
+    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Moved);
+    assert_eq!(fingerprints(pool, LIVE).await.unwrap(), once);
+}
+
+#[tokio::test]
+async fn a_runner_that_counts_on_replaced_tables_writes_nothing() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 4, 10).await;
+    let (log, pool) = (&ledger.log, ledger.log.pool());
+    schema::prepare(pool).await.unwrap();
+    let stale = mark(pool, LIVE).await.unwrap().unwrap();
+    schema::make_next(pool).await.unwrap();
+    schema::flip(pool).await.unwrap();
+    let all = events(log).await;
+    assert_eq!(apply_batch(pool, LIVE, &stale, &all, Guard::Shared).await.unwrap(), Applied::Moved);
+    let now = mark(pool, LIVE).await.unwrap().unwrap();
+    assert_eq!((now.position, now.epoch), (stale.position, stale.epoch + 1));
+    assert_eq!(apply_batch(pool, LIVE, &now, &all, Guard::Shared).await.unwrap(), Applied::Yes);
+}
+
+#[tokio::test]
+async fn while_one_runner_applies_another_leaves_it_alone() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 5, 10).await;
+    let (log, pool) = (&ledger.log, ledger.log.pool());
+    schema::prepare(pool).await.unwrap();
+    let (start, all) = (mark(pool, LIVE).await.unwrap().unwrap(), events(log).await);
+    let mut other = mizan_store::pool::transaction(pool).await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(crate::checkpoint::RUNNER_LOCK)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Busy);
+    // However the other one ends, nothing of its lock is left.
+    drop(other);
+    let mut applied = Applied::Busy;
+    while applied == Applied::Busy {
+        applied = apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap();
+    }
+    assert_eq!(applied, Applied::Yes);
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_work_and_every_event_counts_once() {
+    let mut ledger = Ledger::new().await;
+    let log = ledger.log.clone();
+    let one = Projector::start(log.clone()).await.unwrap();
+    let other = Projector::start(log.clone()).await.unwrap();
+    for seed in 0..6 {
+        let mut part = Ledger::on(log.clone());
+        let order = format!("extra-{seed}");
+        let at = part.now();
+        part.ask(&format!("m-{seed}"), place(&order, "c-1", vec![line("l-1", 2, "9.99 EUR")], at)).unwrap();
+        part.flush().await;
+        one.wake();
+        other.wake();
+    }
+    town::play(&mut ledger, 9, 60).await;
+    one.wake();
+    other.wake();
+    let head = log.head().await.unwrap();
+    one.wait_for(head, PATIENCE).await.unwrap();
+    other.wait_for(head, PATIENCE).await.unwrap();
+    let shared = fingerprints(log.pool(), LIVE).await.unwrap();
+    one.stop().await;
+    other.stop().await;
+    sqlx::raw_sql("drop schema read cascade").execute(log.pool()).await.unwrap();
+    catch_up(&log).await.unwrap();
+    assert_eq!(fingerprints(log.pool(), LIVE).await.unwrap(), shared);
+}
+
+#[tokio::test]
+async fn a_reader_waits_for_its_write_and_is_told_when_that_takes_too_long() {
+    let mut ledger = Ledger::new().await;
+    let projector = Projector::start(ledger.log.clone()).await.unwrap();
+    let at = ledger.now();
+    ledger.does("m-1", place("o-1", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
+    projector.wait_for(ledger.log.head().await.unwrap(), PATIENCE).await.unwrap();
+    let reads = Reads::new(ledger.log.pool().clone());
+    let found = orders::get(&reads, &id::<MerchantId>("m-1"), "o-1").await.unwrap().unwrap();
+    assert_eq!((found.data.gross, found.position), (money("10.00 EUR").into(), Position::new(1)));
+    let lagging = projector.wait_for(Position::new(2), Duration::from_millis(1)).await.unwrap_err();
+    assert_eq!((lagging.position, lagging.head), (Position::new(1), Position::new(1)));
+    projector.stop().await;
+}
+
+#[tokio::test]
+async fn an_unreadable_event_halts_the_read_models_and_they_say_so() {
+    let mut ledger = Ledger::new().await;
+    let projector = Projector::start(ledger.log.clone()).await.unwrap();
+    let at = ledger.now();
+    ledger.does("m-1", place("o-1", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
+    ledger.append_poison("m-1").await;
+    ledger.does("m-1", place("o-2", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
+    projector.wake();
+    let mut states = projector.watch();
+    let state = states.wait_for(|it| it.halted.is_some()).await.unwrap().clone();
+    let halted = state.halted.clone().unwrap();
+    assert_eq!((state.position, halted.position, state.lag_events()), (Position::new(1), Position::new(2), 2));
+    assert!(halted.reason.contains("order-exploded.v1"), "{}", halted.reason);
+    // The last good data can be asked for; nothing after the event is there.
+    let (reads, merchant) = (Reads::new(ledger.log.pool().clone()), id::<MerchantId>("m-1"));
+    assert!(orders::get(&reads, &merchant, "o-1").await.unwrap().is_some());
+    assert!(orders::get(&reads, &merchant, "o-2").await.unwrap().is_none());
+    projector.wait_for(Position::new(3), Duration::from_millis(1)).await.unwrap_err();
+    projector.stop().await;
+    let Err(CatchUpError::Halted(again)) = catch_up(&ledger.log).await else { panic!("it was skipped") };
+    assert_eq!(again, halted);
+}
+
+#[tokio::test]
+async fn an_event_that_the_database_refuses_is_found_and_named() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 11, 40).await;
+    let pool = ledger.log.pool();
+    schema::prepare(pool).await.unwrap();
+    let all = events(&ledger.log).await;
+    let poison = all.iter().filter(|it| it.kind == "payment-captured.v1").nth(5).unwrap().position;
+    let refuse = format!("alter table read.takings add check (position <> {poison})");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(pool).await.unwrap();
+    let Err(CatchUpError::Halted(halted)) = catch_up(&ledger.log).await else { panic!("it was skipped") };
+    assert_eq!(halted.position, poison);
+    assert!(halted.reason.contains("check constraint"), "{}", halted.reason);
+    let position = mark(pool, LIVE).await.unwrap().unwrap().position;
+    assert_eq!(position.number(), poison.number() - 1);
+    // Once it is put right, everything goes on from there.
+    sqlx::raw_sql("alter table read.takings drop constraint takings_position_check").execute(pool).await.unwrap();
+    assert_eq!(catch_up(&ledger.log).await.unwrap(), ledger.log.head().await.unwrap());
+}
+
+#[tokio::test]
+async fn read_models_of_another_version_are_left_alone_until_they_are_rebuilt() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 12, 10).await;
+    let pool = ledger.log.pool();
+    catch_up(&ledger.log).await.unwrap();
+    sqlx::raw_sql("update read.checkpoint set shape = 'older'").execute(pool).await.unwrap();
+    let Err(CatchUpError::Halted(halted)) = catch_up(&ledger.log).await else { panic!("rows were mixed") };
+    assert!(halted.reason.contains("mizan rebuild"), "{}", halted.reason);
+    let report = crate::rebuild(&ledger.log, |_| ()).await.unwrap();
+    assert_eq!((report.compared_at, report.is_live), (None, true));
+    assert_eq!(catch_up(&ledger.log).await.unwrap(), ledger.log.head().await.unwrap());
+}
+
+#[tokio::test]
+async fn the_books_of_a_whole_town_balance() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 1, 200).await;
+    catch_up(&ledger.log).await.unwrap();
+    let reads = Reads::new(ledger.log.pool().clone());
+    for merchant in ["m-0", "m-1", "m-2"] {
+        let balance = accounts::trial_balance(&reads, &id(merchant), &[]).await.unwrap().data;
+        assert!(balance.is_balanced && balance.totals.len() == 3 && balance.lines.len() > 20, "{balance:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_without_events_is_caught_up_with() {
+    let log = fresh_log().await;
+    assert_eq!(catch_up(&log).await.unwrap(), Position::START);
+}
