@@ -3,21 +3,31 @@
 //! It looks at text only, never at typed amounts: one in ten large integers passes the checksum by chance.
 
 use unicode_normalization::UnicodeNormalization;
+use uuid::{Uuid, Variant};
 
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
 
 /// Whether the text contains something that is a card number by prefix, length and checksum, in any script's digits
 /// and with the usual separators between them. Digits inside longer words (hashes, addresses, hexadecimal) and
-/// international telephone numbers (`+49…`) are not candidates.
+/// international telephone numbers (`+49…`) are not candidates. Nor is a UUID: one in fifty thousand has groups that
+/// read as a card number, and an id that is derived must always be readable again.
 #[must_use]
 pub fn found_in(text: &str) -> bool {
+    if is_uuid(text) {
+        return false;
+    }
     // The cheap look first: nearly every text has too few digits.
     if text.chars().filter(|c| digit_of(*c).is_some()).count() < DIGITS_MIN {
         return false;
     }
     let characters: Vec<char> = text.nfkc().map(|c| digit_of(c).unwrap_or(c)).collect();
     candidates(&characters).iter().any(|groups| any_run_is_a_card(groups))
+}
+
+fn is_uuid(text: &str) -> bool {
+    const LENGTH: usize = 36;
+    text.len() == LENGTH && Uuid::try_parse(text).is_ok_and(|it| it.get_variant() == Variant::RFC4122)
 }
 
 /// Stretches of digit groups that only separators keep apart.
@@ -159,6 +169,7 @@ mod tests {
             "+49 170 1234567 89",                         // telephone
             "DE89370400440532013000",                     // IBAN
             "01890a5d-ac96-774b-bcce-b302099a8057",       // UUID
+            "62568690-6437-5427-b901-ebfe82a35b24",       // UUID whose first three groups pass as a card
             "1000000000000000000",                        // wei
             "order 2026-11-21 0001",
         ] {
