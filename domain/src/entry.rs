@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// One leg of an entry: so much to the debit or to the credit of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Posting {
     /// To the debit.
     Debit {
@@ -36,6 +36,14 @@ impl Posting {
     pub fn account(&self) -> &Account {
         match self {
             Self::Debit { account, .. } | Self::Credit { account, .. } => account,
+        }
+    }
+
+    /// The amount without its side.
+    fn amount(&self) -> Money {
+        match self {
+            Self::Debit { debit, .. } => *debit,
+            Self::Credit { credit, .. } => *credit,
         }
     }
 
@@ -71,6 +79,9 @@ impl TryFrom<Unchecked> for Entry {
     fn try_from(read: Unchecked) -> Result<Self, String> {
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
         for posting in &read.postings {
+            if !posting.amount().is_positive() {
+                return Err(format!("the leg of {} is not positive", posting.account()));
+            }
             let amount = posting.signed();
             *sums.entry(amount.currency()).or_default() += amount.minor();
         }
@@ -193,5 +204,17 @@ mod tests {
     fn an_unbalanced_entry_is_not_read() {
         let json = r#"{"postings":[{"account":"bank","debit":"1.00 EUR"},{"account":"sales","credit":"1.00 USD"}]}"#;
         assert!(serde_json::from_str::<Entry>(json).unwrap_err().to_string().contains("out of balance by"));
+    }
+
+    #[test]
+    fn a_leg_has_one_side_and_a_positive_amount() {
+        for leg in [
+            r#"{"account":"bank","debit":"1.00 EUR","credit":"1.00 EUR"}"#,
+            r#"{"account":"bank","debit":"-1.00 EUR"},{"account":"sales","credit":"-1.00 EUR"}"#,
+            r#"{"account":"bank","debit":"0.00 EUR"}"#,
+            r#"{"account":"bank"}"#,
+        ] {
+            assert!(serde_json::from_str::<Entry>(&format!(r#"{{"postings":[{leg}]}}"#)).is_err(), "{leg}");
+        }
     }
 }
