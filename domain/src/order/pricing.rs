@@ -1,6 +1,8 @@
 //! From ordered lines to frozen ones: prices, discounts and taxes, exact to the last minor unit.
 
-use super::command::{Discount, LineKind, NewLine, OrderDiscount, PARTS_MAX, Price, TaxLevel, TaxRounding, TierMode};
+use super::command::{
+    Discount, LineKind, NewLine, OrderDiscount, PARTS_MAX, Price, TaxLevel, TaxRounding, Tier, TierMode,
+};
 use super::event::{PricedLine, PricedTax, Total};
 use super::refusal::Refusal;
 use super::{LINES_MAX, QUANTITY_MAX};
@@ -77,13 +79,28 @@ fn check(lines: &[NewLine]) -> Result<(), Refusal> {
 }
 
 fn subtotal(place: usize, line: &NewLine, currency: Currency) -> Result<Money, Refusal> {
-    let at = |source: Invalid| Refusal::Amount { pointer: format!("/lines/{place}/unit_price"), source };
     // Adding to a zero of the order's currency refuses any other currency.
     let zero = Money::zero(currency);
-    let Price::Tiers { mode, tiers } = &line.price else {
-        let Price::Unit(price) = &line.price else { return Ok(zero) };
-        return zero.plus(*price).and_then(|price| price.times(line.quantity)).map_err(at);
-    };
+    match &line.price {
+        Price::Unit(price) => {
+            let at = |source| Refusal::Amount { pointer: format!("/lines/{place}/unit_price"), source };
+            zero.plus(*price).and_then(|price| price.times(line.quantity)).map_err(at)
+        }
+        Price::Tiers { mode, tiers } => {
+            check_tiers(place, tiers, currency)?;
+            let at = |source| Refusal::Amount { pointer: format!("/lines/{place}/price_tiers"), source };
+            let reached: Vec<&Tier> = tiers.iter().filter(|it| it.from_quantity <= line.quantity).collect();
+            match mode {
+                TierMode::Volume => reached.last().map_or(Ok(zero), |it| it.unit_price.times(line.quantity)),
+                TierMode::Graduated => graduated(&reached, line.quantity, zero),
+            }
+            .map_err(at)
+        }
+    }
+}
+
+/// Tiers start at 1 and rise, and every one is in the order's currency, also one that this quantity does not reach.
+fn check_tiers(place: usize, tiers: &[Tier], currency: Currency) -> Result<(), Refusal> {
     if tiers.len() > PARTS_MAX {
         return Err(Refusal::TooManyParts { place, what: "price_tiers" });
     }
@@ -92,23 +109,18 @@ fn subtotal(place: usize, line: &NewLine, currency: Currency) -> Result<Money, R
     if !starts_at_one || !rises {
         return Err(Refusal::TiersOutOfOrder { place });
     }
-    let mut sum = zero;
-    let reached: Vec<_> = tiers.iter().filter(|it| it.from_quantity <= line.quantity).collect();
-    match mode {
-        TierMode::Volume => {
-            if let Some(tier) = reached.last() {
-                sum = sum.plus(tier.unit_price.times(line.quantity).map_err(at)?).map_err(at)?;
-            }
-        }
-        TierMode::Graduated => {
-            let ends = reached.iter().skip(1).map(|it| it.from_quantity - 1).chain([line.quantity]);
-            for (tier, end) in reached.iter().zip(ends) {
-                let part = tier.unit_price.times(end - (tier.from_quantity - 1)).map_err(at)?;
-                sum = sum.plus(part).map_err(at)?;
-            }
-        }
+    for (nth, tier) in tiers.iter().enumerate() {
+        let pointer = format!("/lines/{place}/price_tiers/{nth}/unit_price");
+        Money::zero(currency).plus(tier.unit_price).map_err(|source| Refusal::Amount { pointer, source })?;
     }
-    Ok(sum)
+    Ok(())
+}
+
+/// Every tier prices its own units.
+fn graduated(reached: &[&Tier], quantity: u32, zero: Money) -> Result<Money, Invalid> {
+    let ends = reached.iter().skip(1).map(|it| it.from_quantity - 1).chain([quantity]);
+    let parts = reached.iter().zip(ends).map(|(tier, end)| tier.unit_price.times(end - (tier.from_quantity - 1)));
+    parts.into_iter().try_fold(zero, |sum, part| sum.plus(part?))
 }
 
 fn reduction(discount: Discount, value: Money) -> Result<Money, Invalid> {
@@ -167,9 +179,7 @@ fn taxes(lines: &[NewLine], values: &[i128], rounding: TaxRounding) -> Vec<Vec<i
     let each = lines.iter().zip(values);
     match rounding.level {
         TaxLevel::Line => each.map(|(line, value)| line_taxes(line, *value, rounding.mode)).collect(),
-        TaxLevel::LineAndJurisdiction => each
-            .map(|(line, value)| line.taxes.iter().map(|tax| one_tax(line, tax.rate, *value, rounding.mode)).collect())
-            .collect(),
+        TaxLevel::LineAndJurisdiction => each.map(|(line, value)| each_tax(line, *value, rounding.mode)).collect(),
         TaxLevel::Document => document_taxes(lines, values, rounding.mode),
     }
 }
@@ -190,6 +200,18 @@ fn line_taxes(line: &NewLine, value: i128, mode: Rounding) -> Vec<i128> {
     split::by_weights(tax, &rates).unwrap_or_else(|| vec![0; rates.len()])
 }
 
+/// Every tax of a line rounded on its own. Many small included taxes, all rounded up, could exceed a line of a few
+/// cents: the last of them get what is left.
+fn each_tax(line: &NewLine, value: i128, mode: Rounding) -> Vec<i128> {
+    let mut left = if line.prices_include_tax { value } else { i128::MAX };
+    let taxes = line.taxes.iter().map(|tax| {
+        let tax = one_tax(line, tax.rate, value, mode).min(left);
+        left -= tax;
+        tax
+    });
+    taxes.collect()
+}
+
 /// One tax of a line, rounded on its own.
 fn one_tax(line: &NewLine, rate: Rate, value: i128, mode: Rounding) -> i128 {
     if line.prices_include_tax {
@@ -200,12 +222,17 @@ fn one_tax(line: &NewLine, rate: Rate, value: i128, mode: Rounding) -> i128 {
     }
 }
 
+/// One tax of one line, by their places, and what it would be exactly.
+type Cell = ((usize, usize), BigRational);
+
 /// The taxes of the document rounded once (prices with and without tax apart), the cents shared by largest remainder.
 fn document_taxes(lines: &[NewLine], values: &[i128], mode: Rounding) -> Vec<Vec<i128>> {
     let mut taxes: Vec<Vec<i128>> = lines.iter().map(|it| vec![0; it.taxes.len()]).collect();
     for included in [false, true] {
         let mut cells = Vec::new();
         let mut gross = 0;
+        // Included taxes must leave room for each other in the line's value.
+        let mut room: Vec<i128> = if included { values.to_vec() } else { vec![i128::MAX; values.len()] };
         for (place, (line, value)) in lines.iter().zip(values).enumerate() {
             if line.prices_include_tax != included {
                 continue;
@@ -224,7 +251,7 @@ fn document_taxes(lines: &[NewLine], values: &[i128], mode: Rounding) -> Vec<Vec
         } else {
             rounded(&exact, mode)
         };
-        share_cells(cells, total, &mut taxes);
+        share_cells(&cells, total, &mut room, &mut taxes);
     }
     taxes
 }
@@ -240,19 +267,31 @@ fn rounded(exact: &BigRational, mode: Rounding) -> BigInt {
     if up { whole + 1 } else { whole }
 }
 
-fn share_cells(cells: Vec<((usize, usize), BigRational)>, total: BigInt, taxes: &mut [Vec<i128>]) {
-    let floors: BigInt = cells.iter().map(|(_, exact)| exact.floor().to_integer()).sum();
-    let left = (total - floors).to_usize().unwrap_or(0);
-    let mut by_fraction: Vec<usize> = (0..cells.len()).collect();
+/// Every cell (line, tax) gets the whole cents of its exact tax, and the largest fractions one cent more each, where
+/// their line has room for it, until the total is reached.
+fn share_cells(cells: &[Cell], total: BigInt, room: &mut [i128], taxes: &mut [Vec<i128>]) {
+    let mut give = |(place, tax): (usize, usize), minor: i128| {
+        let line = taxes.get_mut(place).and_then(|line| line.get_mut(tax));
+        let (Some(cell), Some(room)) = (line, room.get_mut(place)) else { return false };
+        if *room < minor {
+            return false;
+        }
+        *room -= minor;
+        *cell += minor;
+        true
+    };
+    let mut left = total;
+    for (cell, exact) in cells {
+        let floor = exact.floor().to_integer();
+        give(*cell, floor.to_i128().unwrap_or(0));
+        left -= floor;
+    }
+    let mut by_fraction: Vec<&Cell> = cells.iter().collect();
     // A stable sort: ties go to the earlier line.
-    by_fraction.sort_by(|a, b| {
-        let fraction = |nth: &usize| cells.get(*nth).map(|(_, exact)| exact.fract());
-        fraction(b).cmp(&fraction(a))
-    });
-    let lucky: std::collections::BTreeSet<usize> = by_fraction.into_iter().take(left).collect();
-    for (nth, ((place, tax), exact)) in cells.into_iter().enumerate() {
-        if let Some(cell) = taxes.get_mut(place).and_then(|line| line.get_mut(tax)) {
-            *cell = exact.floor().to_integer().to_i128().unwrap_or(0) + i128::from(lucky.contains(&nth));
+    by_fraction.sort_by_cached_key(|(_, exact)| std::cmp::Reverse(exact.fract()));
+    for (cell, _) in by_fraction {
+        if left > BigInt::zero() && give(*cell, 1) {
+            left -= 1;
         }
     }
 }
