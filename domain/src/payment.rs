@@ -80,15 +80,18 @@ enum RefundStatus {
 struct Dispute {
     amount: Money,
     fee: Money,
-    /// What it takes from the pool; the rest was refunded before.
-    reserved: Money,
     outcome: Option<DisputeOutcome>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum DisputeOutcome {
-    Won { fee_returned: Money },
-    Lost { tax_relief: Money },
+    Won {
+        fee_returned: Money,
+    },
+    /// The entry says how much tax relief there was, and from whom.
+    Lost {
+        entry: Entry,
+    },
 }
 
 impl Decider for Payment {
@@ -159,16 +162,21 @@ impl Decider for Payment {
                 self.refunds.insert(it.refund_id.clone(), refund);
             }
             Event::RefundSucceeded(it) => self.refund_is(&it.refund_id, RefundStatus::Succeeded),
-            Event::RefundFailed(it) => self.refund_is(&it.refund_id, RefundStatus::Failed),
+            Event::RefundFailed(it) => {
+                // One that was never requested is one that an order asked for in vain.
+                let (amount, status) = (it.amount, RefundStatus::Failed);
+                let refund = Refund { amount, origin: RefundOrigin::Order, status };
+                self.refunds.entry(it.refund_id.clone()).or_insert(refund).status = status;
+            }
             Event::DisputeOpened(it) => {
-                let (amount, fee, reserved) = (it.amount, it.fee, it.reserved);
-                self.disputes.insert(it.dispute_id.clone(), Dispute { amount, fee, reserved, outcome: None });
+                let dispute = Dispute { amount: it.amount, fee: it.fee, outcome: None };
+                self.disputes.insert(it.dispute_id.clone(), dispute);
             }
             Event::DisputeWon(it) => {
                 self.dispute_is(&it.dispute_id, DisputeOutcome::Won { fee_returned: it.fee_returned });
             }
             Event::DisputeLost(it) => {
-                self.dispute_is(&it.dispute_id, DisputeOutcome::Lost { tax_relief: it.tax_relief });
+                self.dispute_is(&it.dispute_id, DisputeOutcome::Lost { entry: it.entry.clone() });
             }
             Event::FeeRecorded(it) => {
                 self.fees.insert(it.fee_id.clone(), (it.amount, it.direction));
@@ -198,7 +206,7 @@ impl Payment {
             Stage::Authorised(recorded) => return asked.intent.same_as(recorded),
             Stage::Received(_) => return Err(Refusal::exists("payment_id")),
             Stage::Declined(_) => return Err(Refusal::Declined),
-            Stage::Unknown(recorded) => _ = asked.intent.same_as(recorded)?,
+            Stage::Unknown(reported) => asked.intent.resolves(reported)?,
             Stage::New => (),
         }
         positive(asked.intent.amount)?;
@@ -210,7 +218,7 @@ impl Payment {
         match &self.stage {
             Stage::Declined(recorded) => return asked.intent.same_as(recorded),
             Stage::Authorised(_) | Stage::Received(_) => return Err(Refusal::exists("payment_id")),
-            Stage::Unknown(recorded) => _ = asked.intent.same_as(recorded)?,
+            Stage::Unknown(reported) => asked.intent.resolves(reported)?,
             Stage::New => (),
         }
         positive(asked.intent.amount)?;
@@ -223,7 +231,7 @@ impl Payment {
             Stage::Received(recorded) => return asked.intent.same_as(recorded),
             Stage::Authorised(_) => return Err(Refusal::exists("payment_id")),
             Stage::Declined(_) => return Err(Refusal::Declined),
-            Stage::Unknown(recorded) => _ = asked.intent.same_as(recorded)?,
+            Stage::Unknown(reported) => asked.intent.resolves(reported)?,
             Stage::New => (),
         }
         positive(asked.intent.amount)?;
@@ -312,7 +320,10 @@ impl Payment {
         positive(asked.amount)?;
         let left = self.refundable(intent)?;
         if asked.amount.exceeds(left)? {
-            return Err(Refusal::ExceedsRefundable { asked: asked.amount, left });
+            return match asked.origin {
+                RefundOrigin::Merchant => Err(Refusal::ExceedsRefundable { asked: asked.amount, left }),
+                RefundOrigin::Order => Ok(vec![not_refunded(intent, asked)]),
+            };
         }
         Ok(vec![Event::RefundRequested(RefundRequested {
             payment_id: asked.payment_id.clone(),
@@ -417,23 +428,24 @@ impl Payment {
     fn lose_dispute(&self, asked: &LoseDispute) -> Result<Vec<Event>, Refusal> {
         let intent = self.opened()?;
         let dispute = self.disputes.get(&asked.dispute_id).ok_or(Refusal::UnknownDispute)?;
-        match &dispute.outcome {
-            Some(DisputeOutcome::Lost { tax_relief }) if *tax_relief == asked.tax_relief => return Ok(Vec::new()),
-            Some(DisputeOutcome::Lost { .. }) => return Err(Refusal::exists("dispute_id")),
-            Some(DisputeOutcome::Won { .. }) => return Err(Refusal::DisputeClosed { how: "won" }),
-            None => (),
+        if let Some(DisputeOutcome::Won { .. }) = &dispute.outcome {
+            return Err(Refusal::DisputeClosed { how: "won" });
         }
         if asked.tax_relief.exceeds(dispute.amount)? {
             return Err(Refusal::TaxReliefExceedsDispute { amount: dispute.amount });
         }
         let tax = (asked.tax_relief, asked.tax_jurisdiction.clone());
+        let entry = books::dispute_lost(intent, dispute.amount, tax)?;
+        if let Some(DisputeOutcome::Lost { entry: recorded }) = &dispute.outcome {
+            return if *recorded == entry { Ok(Vec::new()) } else { Err(Refusal::exists("dispute_id")) };
+        }
         Ok(vec![Event::DisputeLost(DisputeLost {
             payment_id: asked.payment_id.clone(),
             dispute_id: asked.dispute_id.clone(),
             method: intent.method,
             amount: dispute.amount,
             tax_relief: asked.tax_relief,
-            entry: books::dispute_lost(intent, dispute.amount, tax)?,
+            entry,
             at: asked.at,
         })])
     }
@@ -524,8 +536,11 @@ impl Payment {
                     return Ok(Vec::new());
                 }
                 self.expect_known(&Attempt::Void)?;
-                if self.is_closed {
+                if self.void.is_some() {
                     return Err(Refusal::OutcomeKnown);
+                }
+                if self.is_closed || self.capturable(intent)?.is_zero() {
+                    return Err(Refusal::AuthorisationClosed);
                 }
                 intent
             }
@@ -547,6 +562,12 @@ impl Payment {
     }
 
     fn fail_attempt(&self, asked: &FailAttempt) -> Result<Vec<Event>, Refusal> {
+        let _known = self.intent().ok_or(Refusal::UnknownPayment)?;
+        if let Attempt::Refund { refund_id } = &asked.attempt {
+            // A refund that did not happen is a failed refund.
+            let (payment_id, refund_id) = (asked.payment_id.clone(), refund_id.clone());
+            return self.fail_refund(&FailRefund { payment_id, refund_id, reason: asked.reason.clone(), at: asked.at });
+        }
         if self.unknown.as_ref() != Some(&asked.attempt) {
             let is_same = self.failed_attempts.contains(&asked.attempt);
             return if is_same { Ok(Vec::new()) } else { Err(Refusal::OutcomeKnown) };
@@ -628,15 +649,15 @@ impl Payment {
         Ok(left)
     }
 
-    /// The one pool: captured, less refunds that did not fail, less disputes that are not won.
+    /// The one pool: captured, less refunds that did not fail, less disputes that are not won. A bank may take more
+    /// than is left; then a refund that fails fills that gap first.
     fn refundable(&self, intent: &Intent) -> Result<Money, Refusal> {
-        let mut pool = self.captured(intent)?;
-        for refund in self.refunds.values().filter(|it| it.status != RefundStatus::Failed) {
-            pool = pool.minus(refund.amount)?;
-        }
+        let refunds = self.refunds.values().filter(|it| it.status != RefundStatus::Failed).map(|it| it.amount);
         let takes = |it: &&Dispute| !matches!(it.outcome, Some(DisputeOutcome::Won { .. }));
-        for dispute in self.disputes.values().filter(takes) {
-            pool = pool.minus(dispute.reserved)?;
+        let disputes = self.disputes.values().filter(takes).map(|it| it.amount);
+        let mut pool = self.captured(intent)?;
+        for taken in refunds.chain(disputes) {
+            pool = pool.minus(taken.at_most(pool))?;
         }
         Ok(pool)
     }
@@ -648,6 +669,20 @@ impl Payment {
     }
 }
 
+/// A refund that an order asks for and the pool cannot give has failed, and stays so: a policy asks again after a crash,
+/// and must not get tomorrow what the order has already recorded as the customer's credit today.
+fn not_refunded(intent: &Intent, asked: &RefundPayment) -> Event {
+    Event::RefundFailed(RefundFailed {
+        payment_id: asked.payment_id.clone(),
+        refund_id: asked.refund_id.clone(),
+        order_id: intent.order_id.clone(),
+        amount: asked.amount,
+        reason: asked.reason.clone(),
+        entry: Entry::default(),
+        at: asked.at,
+    })
+}
+
 fn positive(amount: Money) -> Result<(), Refusal> {
     if amount.is_positive() { Ok(()) } else { Err(Refusal::AmountNotPositive) }
 }
@@ -656,6 +691,15 @@ impl Intent {
     /// The same sentence said twice is one fact.
     fn same_as(&self, recorded: &Self) -> Result<Vec<Event>, Refusal> {
         if self == recorded { Ok(Vec::new()) } else { Err(Refusal::exists("payment_id")) }
+    }
+
+    /// What became of a payment that was reported unknown. The late answer may bring the provider's own name for it,
+    /// which nobody had before.
+    fn resolves(&self, reported: &Self) -> Result<(), Refusal> {
+        let is_new = reported.provider_reference.is_none();
+        let provider_reference = if is_new { &self.provider_reference } else { &reported.provider_reference };
+        let reported = Self { provider_reference: provider_reference.clone(), ..reported.clone() };
+        self.same_as(&reported).map(|_| ())
     }
 }
 

@@ -17,8 +17,9 @@ pub fn react(event: &Event) -> Vec<Command> {
     }
 }
 
-/// What to record when a command of a policy is refused, so that nothing is silent: a refund that an order asked for
-/// and the payment refuses (a dispute has taken the money, say) leaves it as the customer's credit.
+/// What to record when a command of a policy is refused, so that nothing is silent: the money of a refund that an order
+/// asked for and the payment refuses stays the customer's credit. (Where only the money is missing, because a dispute
+/// took it, say, the payment does not refuse: it records a failed refund.)
 #[must_use]
 pub fn on_refusal(cause: &Event, refused: &Command) -> Option<Command> {
     let (Event::Order(cause), Command::Payment(payment::Command::Refund(refund))) = (cause, refused) else {

@@ -223,7 +223,8 @@ pub struct RefundSucceeded {
     pub at: Timestamp,
 }
 
-/// The refund did not arrive; the pool has its amount again.
+/// The refund did not arrive; the pool has its amount again. One that an order asked for, and for which the pool had
+/// no money left (a dispute took it, say), fails without having been requested, and nothing is booked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RefundFailed {
     /// The payment.

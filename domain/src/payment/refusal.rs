@@ -29,6 +29,14 @@ pub enum Refusal {
     /// Nothing can be captured or voided any more.
     #[error("the authorisation is closed: it was voided, finally captured, or there never was one")]
     AuthorisationClosed,
+    /// The method knows no such thing.
+    #[error("a payment by {method} cannot be {what}")]
+    NotForMethod {
+        /// How it was paid.
+        method: Method,
+        /// What was asked.
+        what: &'static str,
+    },
     /// Zero.
     #[error("the amount is zero; send a positive one")]
     AmountNotPositive,
@@ -62,14 +70,6 @@ pub enum Refusal {
     RefundClosed {
         /// How it ended.
         how: &'static str,
-    },
-    /// The method knows no such thing.
-    #[error("a payment by {method} cannot be {what}")]
-    NotForMethod {
-        /// How it was paid.
-        method: Method,
-        /// What was asked.
-        what: &'static str,
     },
     /// A dispute beyond everything captured.
     #[error("{asked} exceeds the {captured} that was captured")]
