@@ -27,6 +27,7 @@ use crate::id::{
     AdditionId, AllocationId, CancellationId, CustomerId, FulfilmentId, OrderId, PaymentId, RefundId, ReturnId,
 };
 use crate::money::Money;
+use line::Units;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An order as its decisions need it.
@@ -36,11 +37,12 @@ pub struct Order {
     lines: Vec<LineState>,
     funds: Vec<Funds>,
     additions: BTreeMap<AdditionId, Vec<PricedLine>>,
-    fulfilments: BTreeMap<FulfilmentId, Vec<LineQuantity>>,
-    cancellations: BTreeMap<CancellationId, (Vec<LineQuantity>, RefundTo)>,
-    returns: BTreeMap<ReturnId, (Vec<LineQuantity>, RefundTo)>,
+    fulfilments: BTreeMap<FulfilmentId, Units>,
+    cancellations: BTreeMap<CancellationId, (Units, RefundTo)>,
+    returns: BTreeMap<ReturnId, (Units, RefundTo)>,
     allocations: BTreeMap<AllocationId, (PaymentId, Money)>,
-    releases: BTreeMap<RefundId, (PaymentId, Money)>,
+    /// Whoever asked for them: this order, the merchant, or a bank that took its transfer back.
+    refunds: BTreeMap<RefundId, (PaymentId, Money)>,
     failed_refunds: BTreeSet<RefundId>,
 }
 
@@ -66,28 +68,30 @@ impl Decider for Order {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Placed(it) => {
-                self.lines.extend(it.lines.iter().cloned().map(LineState::new));
+                self.lines.extend(it.lines.iter().cloned().map(|line| LineState::new(line, 0)));
                 self.placed = Some(it.clone());
             }
             Event::LinesAdded(it) => {
-                self.lines.extend(it.lines.iter().cloned().map(LineState::new));
+                let group = self.additions.len() + 1;
+                self.lines.extend(it.lines.iter().cloned().map(|line| LineState::new(line, group)));
                 self.additions.insert(it.addition_id.clone(), it.lines.clone());
             }
             Event::LinesFulfilled(it) => {
-                line::apply(&mut self.lines, &it.lines, |line, quantity| line.fulfilled += quantity);
-                self.fulfilments.insert(it.fulfilment_id.clone(), it.lines.clone());
+                let units = Units::of(it.lines.clone(), &self.lines, LineState::open);
+                line::apply(&mut self.lines, &units.lines, |line, quantity| line.fulfilled += quantity);
+                self.fulfilments.insert(it.fulfilment_id.clone(), units);
             }
             Event::LinesCancelled(it) => {
-                let quantities = LineValue::quantities(&it.lines);
-                line::apply(&mut self.lines, &quantities, |line, quantity| line.cancelled += quantity);
-                funds::give_back(&mut self.funds, &it.released);
-                self.cancellations.insert(it.cancellation_id.clone(), (quantities, it.refund_to));
+                let units = Units::of(LineValue::quantities(&it.lines), &self.lines, LineState::open);
+                line::apply(&mut self.lines, &units.lines, |line, quantity| line.cancelled += quantity);
+                self.give_back(&it.released);
+                self.cancellations.insert(it.cancellation_id.clone(), (units, it.refund_to));
             }
             Event::LinesReturned(it) => {
-                let quantities = LineValue::quantities(&it.lines);
-                line::apply(&mut self.lines, &quantities, |line, quantity| line.returned += quantity);
-                funds::give_back(&mut self.funds, &it.released);
-                self.returns.insert(it.return_id.clone(), (quantities, it.refund_to));
+                let units = Units::of(LineValue::quantities(&it.lines), &self.lines, LineState::kept);
+                line::apply(&mut self.lines, &units.lines, |line, quantity| line.returned += quantity);
+                self.give_back(&it.released);
+                self.returns.insert(it.return_id.clone(), (units, it.refund_to));
             }
             Event::PaymentAllocated(it) => {
                 funds::offer(&mut self.funds, it);
@@ -98,7 +102,7 @@ impl Decider for Order {
                     funds.allocated.release(it.released);
                     funds.refunded.absorb(it.amount);
                 }
-                self.releases.insert(it.refund_id.clone(), (it.payment_id.clone(), it.amount));
+                self.refunds.insert(it.refund_id.clone(), (it.payment_id.clone(), it.amount));
             }
             Event::RefundFailed(it) => {
                 if let Some(funds) = self.funds.iter_mut().find(|funds| funds.payment_id == it.payment_id) {
@@ -129,18 +133,8 @@ impl Order {
             let again = Placed { at: recorded.at, ..placed };
             return if again == **recorded { Ok(Vec::new()) } else { Err(Refusal::exists("order_id")) };
         }
-        let mut events = vec![Event::Placed(Box::new(placed))];
-        // Money that arrived before its order is applied now.
-        let mut order = self.clone();
-        order.evolve_all(&events);
-        for funds in &self.funds {
-            let id = AllocationId::derived(&["placement", asked.order_id.as_str(), funds.payment_id.as_str()]);
-            if let Some(event) = order.reallocated(id, funds, asked.at)? {
-                order.evolve(&event);
-                events.push(event);
-            }
-        }
-        Ok(events)
+        // Money may have arrived before its order.
+        self.with_waiting_money(Event::Placed(Box::new(placed)), &["placement", asked.order_id.as_str()])
     }
 
     fn add_lines(&self, asked: &AddLines) -> Result<Vec<Event>, Refusal> {
@@ -156,21 +150,25 @@ impl Order {
         if let Some(place) = lines.iter().position(is_known) {
             return Err(Refusal::DuplicateLine { place });
         }
+        let total = pricing::total(&lines, placed.currency)?;
+        // Refuses an order whose value would be beyond the largest amount.
+        placed.money(line::value(&self.lines)).plus(total.gross)?;
         let added = LinesAdded {
             order_id: asked.order_id.clone(),
             addition_id: asked.addition_id.clone(),
-            total: pricing::total(&lines, placed.currency)?,
+            total,
             party: placed.customer_id.clone(),
             lines,
             at: asked.at,
         };
-        Ok(vec![Event::LinesAdded(added)])
+        // What was paid too much pays for what is added.
+        self.with_waiting_money(Event::LinesAdded(added), &["addition", asked.addition_id.as_str()])
     }
 
     fn fulfil(&self, asked: &Fulfil) -> Result<Vec<Event>, Refusal> {
         let placed = self.placed()?;
         if let Some(recorded) = self.fulfilments.get(&asked.fulfilment_id) {
-            return line::same_quantities(&asked.lines, recorded, "fulfilment_id");
+            return recorded.same_as(&asked.lines, "fulfilment_id");
         }
         let lines = line::resolve(&self.lines, &asked.lines, LineState::open, Refusal::exceeds_open)?;
         let mut after = self.lines.clone();
@@ -198,7 +196,7 @@ impl Order {
             if *refund_to != asked.refund_to {
                 return Err(Refusal::exists("cancellation_id"));
             }
-            return line::same_quantities(&asked.lines, recorded, "cancellation_id");
+            return recorded.same_as(&asked.lines, "cancellation_id");
         }
         let lines = line::resolve(&self.lines, &asked.lines, LineState::open, Refusal::exceeds_open)?;
         let mut after = self.lines.clone();
@@ -223,7 +221,7 @@ impl Order {
             if *refund_to != asked.refund_to {
                 return Err(Refusal::exists("return_id"));
             }
-            return line::same_quantities(&asked.lines, recorded, "return_id");
+            return recorded.same_as(&asked.lines, "return_id");
         }
         let lines = line::resolve(&self.lines, &asked.lines, LineState::kept, Refusal::exceeds_fulfilled)?;
         let mut after = self.lines.clone();
@@ -247,10 +245,18 @@ impl Order {
             let is_same = *payment_id == asked.payment_id && *offered == asked.amount;
             return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("allocation_id")) };
         }
+        // A refund of this money may have been told before the money itself: then less of it is left.
+        let left = match self.funds_of(&asked.payment_id) {
+            Some(funds) => {
+                funds.expect_currency_of(asked.amount)?;
+                asked.amount.minus(funds.overdrawn().at_most(asked.amount))?
+            }
+            None => asked.amount,
+        };
         // Before its order, or in another currency, money waits as the customer's credit.
         let allocated = match &self.placed {
-            Some(placed) if placed.currency == asked.amount.currency() => asked.amount.at_most(self.due_on(placed)),
-            Some(_) | None => Money::zero(asked.amount.currency()),
+            Some(placed) if placed.currency == left.currency() => left.at_most(self.due_on(placed)),
+            Some(_) | None => Money::zero(left.currency()),
         };
         Ok(vec![Event::PaymentAllocated(PaymentAllocated {
             order_id: asked.order_id.clone(),
@@ -265,16 +271,17 @@ impl Order {
     }
 
     fn release(&self, asked: &ReleasePayment) -> Result<Vec<Event>, Refusal> {
-        if let Some((payment_id, amount)) = self.releases.get(&asked.refund_id) {
+        if let Some((payment_id, amount)) = self.refunds.get(&asked.refund_id) {
             let is_same = *payment_id == asked.payment_id && *amount == asked.amount;
             return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("refund_id")) };
         }
-        let known = self.funds.iter().find(|it| it.payment_id == asked.payment_id);
+        let known = self.funds_of(&asked.payment_id);
         let funds = known.ok_or_else(|| Refusal::UnknownPayment(asked.payment_id.clone()))?;
+        funds.expect_currency_of(asked.amount)?;
         // What was paid too much goes back first; only then does the order owe again.
-        let from_credit = asked.amount.at_most(funds.unallocated());
-        let released = asked.amount.minus(from_credit)?.at_most(funds.allocated);
-        Ok(vec![Event::PaymentReleased(PaymentReleased {
+        let after_credit = asked.amount.minus(funds.unallocated().at_most(asked.amount))?;
+        let released = after_credit.at_most(funds.allocated);
+        let event = Event::PaymentReleased(PaymentReleased {
             order_id: asked.order_id.clone(),
             refund_id: asked.refund_id.clone(),
             payment_id: asked.payment_id.clone(),
@@ -282,17 +289,19 @@ impl Order {
             released,
             entry: self.entry_with_allocated(-released.minor())?,
             at: asked.at,
-        })])
+        });
+        // Where it was paid twice, the other payment takes its place.
+        self.with_waiting_money(event, &["release", asked.refund_id.as_str()])
     }
 
     fn record_refund_failure(&self, asked: &RecordRefundFailure) -> Result<Vec<Event>, Refusal> {
+        let unknown = || Refusal::UnknownRefund(asked.refund_id.clone());
+        let (payment_id, amount) = self.refunds.get(&asked.refund_id).ok_or_else(unknown)?;
+        if *payment_id != asked.payment_id || *amount != asked.amount {
+            return Err(Refusal::exists("refund_id"));
+        }
         if self.failed_refunds.contains(&asked.refund_id) {
             return Ok(Vec::new());
-        }
-        let known = self.funds.iter().find(|it| it.payment_id == asked.payment_id);
-        let funds = known.ok_or_else(|| Refusal::UnknownPayment(asked.payment_id.clone()))?;
-        if asked.amount.exceeds(funds.refunded)? {
-            return Err(Refusal::UnknownRefund(asked.refund_id.clone()));
         }
         let failed = Event::RefundFailed(RefundFailed {
             order_id: asked.order_id.clone(),
@@ -303,12 +312,25 @@ impl Order {
             at: asked.at,
         });
         // The money is the customer's again; what the order is owed takes it.
+        self.with_waiting_money(failed, &["refund-failed", asked.refund_id.as_str()])
+    }
+
+    /// A fact, and the allocations that follow from it: an order never owes while money that came for it waits. Their
+    /// ids derive from the cause.
+    fn with_waiting_money(&self, fact: Event, cause: &[&str]) -> Result<Vec<Event>, Refusal> {
+        if self.funds.is_empty() {
+            return Ok(vec![fact]);
+        }
         let mut order = self.clone();
-        order.evolve(&failed);
-        let mut events = vec![failed];
-        if let Some(funds) = order.funds.iter().find(|it| it.payment_id == asked.payment_id) {
-            let id = AllocationId::derived(&["refund-failed", asked.refund_id.as_str()]);
-            events.extend(order.reallocated(id, funds, asked.at)?);
+        order.evolve(&fact);
+        let at = fact.at();
+        let mut events = vec![fact];
+        for funds in order.funds.clone() {
+            let id = AllocationId::derived(&[cause, &[funds.payment_id.as_str()]].concat());
+            if let Some(event) = order.reallocated(id, &funds, at)? {
+                order.evolve(&event);
+                events.push(event);
+            }
         }
         Ok(events)
     }
@@ -376,8 +398,17 @@ impl Order {
         self.entry_to(placed, &self.lines, allocated)
     }
 
-    fn evolve_all(&mut self, events: &[Event]) {
-        events.iter().for_each(|event| self.evolve(event));
+    fn give_back(&mut self, released: &[Released]) {
+        funds::give_back(&mut self.funds, released);
+        for it in released {
+            if let Some(refund_id) = &it.refund_id {
+                self.refunds.insert(refund_id.clone(), (it.payment_id.clone(), it.amount));
+            }
+        }
+    }
+
+    fn funds_of(&self, payment_id: &PaymentId) -> Option<&Funds> {
+        self.funds.iter().find(|it| it.payment_id == *payment_id)
     }
 
     fn placed(&self) -> Result<&Placed, Refusal> {

@@ -14,11 +14,11 @@ use crate::split;
 /// The balances of an order with these lines and this much money allocated.
 ///
 /// What is kept is earned: sales (or shipping, or vouchers sold) and tax. Money beyond that is an advance on open
-/// units: deferred revenue and its tax. What is kept beyond the money is owed by the customer.
+/// units: deferred revenue and its tax. What is kept beyond the money is owed by the customer. An advance is for the
+/// lines of the placement before those added later, so that adding lines moves nothing in the books: it has no entry.
 pub(super) fn balances(lines: &[LineState], allocated: Money) -> Balances {
     let mut books = Balances::new(allocated.currency());
     let mut earned = 0;
-    let mut open: Vec<(Account, i128)> = vec![(Account::DeferredRevenue, 0)];
     for line in lines {
         let kept = line.kept_value();
         earned += kept.gross;
@@ -27,21 +27,34 @@ pub(super) fn balances(lines: &[LineState], allocated: Money) -> Balances {
             let account = Account::TaxPayable(tax.tax.jurisdiction.clone());
             books = books.moved(Account::CustomerCredit, account, *amount);
         }
+    }
+    let owed = (earned - allocated.minor()).max(0);
+    books = books.moved(Account::ArCustomer, Account::CustomerCredit, owed);
+    let mut advance = (allocated.minor() - earned).max(0);
+    for group in lines.chunk_by(|a, b| a.group == b.group) {
+        let open = open_by_account(group);
+        let weights: Vec<i128> = open.iter().map(|(_, value)| *value).collect();
+        let paid = advance.min(weights.iter().sum());
+        advance -= paid;
+        let shares = split::by_weights(paid, &weights).unwrap_or_default();
+        for ((account, _), share) in open.into_iter().zip(shares) {
+            books = books.moved(Account::CustomerCredit, account, share);
+        }
+    }
+    books
+}
+
+/// The value of the open units: deferred revenue, and each tax.
+fn open_by_account(lines: &[LineState]) -> Vec<(Account, i128)> {
+    let mut open = vec![(Account::DeferredRevenue, 0)];
+    for line in lines {
         let waiting = line.open_value();
         add(&mut open, Account::DeferredRevenue, waiting.net());
         for (tax, amount) in line.priced.taxes.iter().zip(&waiting.taxes) {
             add(&mut open, Account::TaxPayable(tax.tax.jurisdiction.clone()), *amount);
         }
     }
-    let owed = (earned - allocated.minor()).max(0);
-    books = books.moved(Account::ArCustomer, Account::CustomerCredit, owed);
-    let advance = (allocated.minor() - earned).max(0);
-    let weights: Vec<i128> = open.iter().map(|(_, value)| *value).collect();
-    let shares = split::by_weights(advance, &weights).unwrap_or_default();
-    for ((account, _), share) in open.into_iter().zip(shares) {
-        books = books.moved(Account::CustomerCredit, account, share);
-    }
-    books
+    open
 }
 
 /// The same change, with what sales lost shown as returns.

@@ -2,6 +2,7 @@
 
 use super::command::RefundOrder;
 use super::event::{PaymentAllocated, Released};
+use super::refusal::Refusal;
 use crate::id::{PaymentId, RefundId};
 use crate::money::Money;
 use crate::payment::Method;
@@ -26,8 +27,23 @@ impl Funds {
     /// What is neither used nor on its way back: the customer's credit.
     #[must_use]
     pub fn unallocated(&self) -> Money {
-        let minor = self.offered.minor() - self.allocated.minor() - self.refunded.minor();
-        Money::of_minor(minor.max(0), self.offered.currency())
+        Money::of_minor(self.left().max(0), self.offered.currency())
+    }
+
+    /// What is on its way back although it was not offered yet: facts of a payment may be told in another order than
+    /// they happened. It is zero again when all are told.
+    pub(super) fn overdrawn(&self) -> Money {
+        Money::of_minor((-self.left()).max(0), self.offered.currency())
+    }
+
+    /// Refuses an amount in another currency than the payment's.
+    pub(super) fn expect_currency_of(&self, amount: Money) -> Result<(), Refusal> {
+        let sum = Money::zero(self.offered.currency()).plus(amount);
+        sum.map(|_| ()).map_err(|source| Refusal::Amount { pointer: "/amount".to_owned(), source })
+    }
+
+    fn left(&self) -> i128 {
+        self.offered.minor() - self.allocated.minor() - self.refunded.minor()
     }
 }
 

@@ -18,6 +18,8 @@ pub struct LineState {
     pub cancelled: u32,
     /// Units that left and came back.
     pub returned: u32,
+    /// 0 for the lines of the placement, then one more for every addition: an earlier group is paid before a later one.
+    pub(super) group: usize,
 }
 
 /// The value of some units, in minor units.
@@ -39,8 +41,8 @@ impl Value {
 }
 
 impl LineState {
-    pub(super) fn new(priced: PricedLine) -> Self {
-        Self { priced, fulfilled: 0, cancelled: 0, returned: 0 }
+    pub(super) fn new(priced: PricedLine, group: usize) -> Self {
+        Self { priced, fulfilled: 0, cancelled: 0, returned: 0, group }
     }
 
     /// Units that are neither fulfilled nor cancelled.
@@ -152,14 +154,34 @@ pub(super) fn apply(lines: &mut [LineState], quantities: &[LineQuantity], count:
     }
 }
 
-/// A command whose id is known: the same content is the same fact. "All that is open" said again is the same.
-pub(super) fn same_quantities(
-    asked: &Option<Vec<LineQuantity>>,
-    recorded: &[LineQuantity],
-    field: &'static str,
-) -> Result<Vec<Event>, Refusal> {
-    match asked {
-        Some(asked) if asked != recorded => Err(Refusal::exists(field)),
-        Some(_) | None => Ok(Vec::new()),
+/// The units that a fact was about, kept so that the same sentence is known again.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Units {
+    pub(super) lines: Vec<LineQuantity>,
+    /// Whether these were all units that it could have been about.
+    were_all: bool,
+}
+
+impl Units {
+    /// These units, out of the lines as they were before the fact.
+    pub(super) fn of(taken: Vec<LineQuantity>, lines: &[LineState], available: impl Fn(&LineState) -> u32) -> Self {
+        let count = |line: &LineState| {
+            let taken = taken.iter().filter(|it| it.line_id == line.priced.line_id);
+            taken.map(|it| it.quantity).sum::<u32>()
+        };
+        Self { were_all: lines.iter().all(|line| count(line) == available(line)), lines: taken }
+    }
+
+    /// A command whose id is known: the same content is the same fact, other content is refused.
+    pub(super) fn same_as(
+        &self,
+        asked: &Option<Vec<LineQuantity>>,
+        field: &'static str,
+    ) -> Result<Vec<Event>, Refusal> {
+        let is_same = match asked {
+            Some(asked) => *asked == self.lines,
+            None => self.were_all,
+        };
+        if is_same { Ok(Vec::new()) } else { Err(Refusal::exists(field)) }
     }
 }

@@ -9,6 +9,9 @@ use crate::order::{LINES_MAX, PARTS_MAX, QUANTITY_MAX};
 /// Why an order refuses a command. `place` counts the command's lines from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// No such order.
+    #[error("the order is not placed")]
+    NotPlaced,
     /// Nothing is sold.
     #[error("the order has no lines; send at least one")]
     NoLines,
@@ -78,9 +81,6 @@ pub enum Refusal {
         /// The id's field.
         field: &'static str,
     },
-    /// No such order.
-    #[error("the order is not placed")]
-    NotPlaced,
     /// No such line.
     #[error("line {line_id} is not on the order")]
     UnknownLine {
@@ -155,6 +155,7 @@ impl From<Invalid> for Refusal {
 impl Refused for Refusal {
     fn code(&self) -> &'static str {
         match self {
+            Self::NotPlaced => "order_not_placed",
             Self::NoLines => "no_lines",
             Self::TooManyLines => "too_many_lines",
             Self::DuplicateLine { .. } => "duplicate_line",
@@ -167,7 +168,6 @@ impl Refused for Refusal {
             Self::DiscountForUnknownLine { .. } => "discount_for_unknown_line",
             Self::DiscountExceedsOrder { .. } => "discount_exceeds_order",
             Self::ExistsWithDifferentContent { .. } => "exists_with_different_content",
-            Self::NotPlaced => "order_not_placed",
             Self::UnknownLine { .. } => "unknown_line",
             Self::NothingLeft => "nothing_left",
             Self::ExceedsOpen { .. } => "exceeds_open",
