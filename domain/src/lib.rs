@@ -19,6 +19,8 @@ pub mod order;
 pub mod payment;
 pub mod policy;
 pub mod rate;
+#[cfg(test)]
+mod rehearsal;
 pub mod split;
 pub mod text;
 pub mod wire;
