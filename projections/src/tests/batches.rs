@@ -45,7 +45,7 @@ async fn a_batch_that_did_not_commit_leaves_nothing_and_can_be_repeated() {
     let mut broken = all.clone();
     let mut last = all.iter().find(|it| it.kind == "order-lines-fulfilled.v1").unwrap().clone();
     last.stream.id = "o-nobody".into();
-    last.position = Position::new(all.len() as i64 + 1);
+    last.position = Position::new(i64::try_from(all.len()).unwrap() + 1);
     broken.push(last);
     let start = mark(pool, LIVE).await.unwrap().unwrap();
     apply_batch(pool, LIVE, &start, &broken, Guard::Shared).await.unwrap_err();

@@ -1,1 +1,245 @@
+//! The search grammar, pages and tenants.
 
+use super::support::{Ledger, id, intent, line, pairs, place, receive};
+use super::town;
+use crate::projector::catch_up;
+use crate::takings::METHODS;
+use crate::{Page, QueryError, Reads, SearchError, accounts, journal, orders, payments, takings};
+use mizan_domain::id::MerchantId;
+use mizan_domain::payment::Method;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+type Asked<'a> = &'a [(&'a str, &'a str)];
+
+async fn town(seed: u64, orders: u64) -> (Ledger, Reads) {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, seed, orders).await;
+    catch_up(&ledger.log).await.unwrap();
+    let reads = Reads::new(ledger.log.pool().clone());
+    (ledger, reads)
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, QueryError>) -> SearchError {
+    match answer {
+        Err(QueryError::Search(refused)) => refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_grammar_is_refused_in_words_that_teach() {
+    let (_ledger, reads) = town(31, 3).await;
+    let long = "x".repeat(9_000);
+    let many = vec!["open"; 101].join(",");
+    // What is asked, the code, the parameter at fault, and a part of the message.
+    let cases: [(Asked, &str, &str, &str); 24] = [
+        (&[("colour", "red")], "unknown_parameter", "colour", "order_id, customer_id"),
+        (&[("colour[gte]", "red")], "unknown_parameter", "colour[gte]", "there are"),
+        (&[("merchant_id", "m-2")], "unknown_parameter", "merchant_id", "there are"),
+        (&[("lines", "l-1")], "unknown_parameter", "lines", "there are"),
+        (&[("offset", "3")], "unknown_parameter", "offset", "cursor"),
+        (&[("gross[like]", "1%")], "unsupported_operator", "gross[like]", "gross[gte]"),
+        (&[("gross[", "1")], "unknown_parameter", "gross[", "there are"),
+        (&[("status[gte]", "open")], "unsupported_operator", "status[gte]", "status[in]"),
+        (&[("order_id[lt]", "o-1")], "unsupported_operator", "order_id[lt]", "order_id[ne]"),
+        (&[("status", "opened")], "bad_value", "status", "partially_fulfilled"),
+        (&[("status[in]", "open,")], "bad_value", "status[in]", "is one of"),
+        (&[("status[in]", &many)], "too_many_values", "status[in]", "100"),
+        (&[("gross[gte]", "1e3")], "bad_value", "gross[gte]", "12.30"),
+        (&[("gross", "12,30")], "bad_value", "gross", "12.30"),
+        (&[("gross", "0.1234567890123456789012345678901")], "bad_value", "gross", "12.30"),
+        (&[("placed_at[lt]", "01/02/2026")], "bad_value", "placed_at[lt]", "2026-01-31T12:00:00Z"),
+        (&[("position", "1.5")], "bad_value", "position", "whole number"),
+        (&[("sort", "colour")], "unknown_sort", "sort", "placed_at"),
+        (&[("sort", "status; drop table read.orders")], "unknown_sort", "sort", "sort is one of"),
+        (&[("limit", "0")], "bad_limit", "limit", "1 to 100"),
+        (&[("limit", "101")], "bad_limit", "limit", "1 to 100"),
+        (&[("order_id", &long)], "value_too_long", "order_id", "8000"),
+        (&[("order_id", "a"), ("order_id", "b")], "repeated_parameter", "order_id", "order_id[in]=a,b"),
+        (&[("cursor", "eyJub3QiOiJvdXJzIn0")], "bad_cursor", "cursor", "leave it out"),
+    ];
+    for (asked, code, parameter, says) in cases {
+        let refused = refused(orders::search(&reads, &id("m-0"), &pairs(asked)).await);
+        assert_eq!((refused.code, refused.parameter.as_str()), (code, parameter), "{asked:?}: {refused}");
+        assert!(refused.message.contains(says), "{asked:?}: {refused}");
+    }
+    let many: Vec<(String, String)> = (0..41).map(|nth| (format!("p{nth}"), String::new())).collect();
+    assert_eq!(refused(orders::search(&reads, &id("m-0"), &many).await).code, "too_many_parameters");
+}
+
+#[tokio::test]
+async fn filters_find_what_they_say() {
+    let (_ledger, reads) = town(32, 60).await;
+    let all = orders::search(&reads, &id("m-0"), &pairs(&[("limit", "100")])).await.unwrap().data;
+    assert_eq!(all.len(), 20);
+    type Check = fn(&orders::OrderRow) -> bool;
+    let cases: [(Asked, Check); 9] = [
+        (&[("order_id", "o-9")], |it| it.order_id == "o-9"),
+        (&[("customer_id[ne]", "c-3")], |it| it.customer_id.as_deref() != Some("c-3")),
+        (&[("currency[in]", "EUR,JPY")], |it| it.currency == "EUR" || it.currency == "JPY"),
+        (&[("gross[gte]", "70"), ("gross[lt]", "80.50")], |it| {
+            it.gross.value() >= 70.into() && it.gross.value() < "80.50".parse().unwrap()
+        }),
+        (&[("due[gt]", "0")], |it| it.due.value() > 0.into()),
+        (&[("due", "0.0")], |it| it.due.is_zero()),
+        (&[("status[in]", "partially_fulfilled,returned,fulfilled")], |it| {
+            ["partially_fulfilled", "returned", "fulfilled"].contains(&it.status.name())
+        }),
+        (&[("payment_status", "paid"), ("currency", "EUR")], |it| {
+            it.payment_status.name() == "paid" && it.currency == "EUR"
+        }),
+        (&[("placed_at[lte]", "2026-01-05T11:00:00+00:00")], |it| {
+            it.placed_at
+                .is_some_and(|at| at <= "2026-01-05T11:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap())
+        }),
+    ];
+    for (asked, is_meant) in cases {
+        let found =
+            orders::search(&reads, &id("m-0"), &pairs(&[asked, &[("limit", "100")]].concat())).await.unwrap().data;
+        let found: BTreeSet<&str> = found.iter().map(|it| it.order_id.as_str()).collect();
+        let meant: BTreeSet<&str> = all.iter().filter(|it| is_meant(it)).map(|it| it.order_id.as_str()).collect();
+        assert_eq!(found, meant, "{asked:?}");
+        assert!(!meant.is_empty(), "{asked:?} should find something");
+    }
+    let quoted = pairs(&[("customer_id", "x' or '1'='1"), ("reference", "\\\"; --")]);
+    assert!(orders::search(&reads, &id("m-0"), &quoted).await.unwrap().data.is_empty());
+}
+
+/// Walks all pages; every answer must go on where the one before ended.
+async fn walk<T: Serialize>(
+    asked: &[(&str, &str)],
+    search: impl AsyncFn(Vec<(String, String)>) -> Result<Page<T>, QueryError>,
+) -> Vec<serde_json::Value> {
+    let mut rows = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = pairs(asked);
+        query.extend(cursor.take().map(|it| ("cursor".to_owned(), it)));
+        let page = search(query).await.unwrap();
+        rows.extend(page.data.iter().map(|it| serde_json::to_value(it).unwrap()));
+        match page.next_cursor {
+            Some(next) => cursor = Some(next),
+            None => return rows,
+        }
+    }
+}
+
+fn keys(rows: &[serde_json::Value], key: &[&str]) -> Vec<String> {
+    rows.iter().map(|row| key.iter().map(|it| row[it].to_string()).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[tokio::test]
+async fn pages_show_every_row_once_in_every_order() {
+    let (mut ledger, reads) = town(33, 48).await;
+    let merchant: MerchantId = id("m-0");
+    // Orders that wait for their placement have no time; several share one.
+    let at = ledger.now();
+    for nth in 0..5 {
+        let payment = format!("w-{nth}");
+        ledger
+            .does("m-0", receive(intent(&payment, &format!("wait-{nth}"), "c-1", Method::Card, "1.00 EUR"), at))
+            .await;
+        ledger.does("m-0", place(&format!("tie-{nth}"), "c-1", vec![line("l-1", 1, "5.00 EUR")], at)).await;
+    }
+    catch_up(&ledger.log).await.unwrap();
+    macro_rules! walks {
+        ($search:expr, $key:expr, $sorts:expr) => {
+            for sort in $sorts {
+                for sort in [sort.to_owned(), format!("-{sort}")] {
+                    let whole =
+                        walk(&[("sort", &sort), ("limit", "100")], async |it| $search(&reads, &merchant, &it).await)
+                            .await;
+                    let parts =
+                        walk(&[("sort", &sort), ("limit", "3")], async |it| $search(&reads, &merchant, &it).await)
+                            .await;
+                    let (whole, parts) = (keys(&whole, &$key), keys(&parts, &$key));
+                    let once: BTreeSet<&String> = parts.iter().collect();
+                    assert_eq!(once.len(), parts.len(), "{sort}: a row twice");
+                    assert_eq!(whole, parts, "{sort}");
+                    assert!(whole.len() > 9, "{sort}: {}", whole.len());
+                }
+            }
+        };
+    }
+    walks!(orders::search, ["order_id"], ["order_id", "gross", "value", "due", "placed_at", "updated_at", "position"]);
+    walks!(
+        payments::search,
+        ["payment_id"],
+        ["payment_id", "amount", "captured", "refundable", "created_at", "updated_at", "position"]
+    );
+    walks!(accounts::search, ["account", "currency"], ["account", "currency", "balance", "position"]);
+    walks!(journal::search, ["position"], ["position", "effective_at"]);
+    walks!(takings::daily, ["day", "method", "currency"], ["day"]);
+    // What is null stands at the end that PostgreSQL gives it: it is larger than all else.
+    let rows =
+        walk(&[("limit", "4"), ("sort", "placed_at")], async |it| orders::search(&reads, &merchant, &it).await).await;
+    assert!(rows[rows.len() - 5..].iter().all(|it| it["placed_at"].is_null()));
+    assert!(rows[..rows.len() - 5].iter().all(|it| !it["placed_at"].is_null()));
+}
+
+#[tokio::test]
+async fn a_cursor_belongs_to_its_query() {
+    let (_ledger, reads) = town(34, 30).await;
+    let merchant: MerchantId = id("m-0");
+    let asked = [("currency", "EUR"), ("sort", "gross"), ("limit", "2")];
+    let cursor = orders::search(&reads, &merchant, &pairs(&asked)).await.unwrap().next_cursor.unwrap();
+    let with = |asked: &[(&str, &str)], cursor: &str| pairs(&[asked, &[("cursor", cursor)]].concat());
+    // Another size of page is still the same query, and so are the parameters in another order.
+    orders::search(&reads, &merchant, &with(&[("limit", "9"), ("sort", "gross"), ("currency", "EUR")], &cursor))
+        .await
+        .unwrap();
+    let mut damaged = cursor.clone().into_bytes();
+    damaged[20] ^= 1;
+    let damaged = String::from_utf8(damaged).unwrap();
+    let others: [(&str, Vec<(String, String)>); 5] = [
+        ("another filter", with(&[("currency", "JPY"), ("sort", "gross")], &cursor)),
+        ("another order", with(&[("currency", "EUR"), ("sort", "-gross")], &cursor)),
+        ("no filter", with(&[("sort", "gross")], &cursor)),
+        ("damaged", with(&asked, &damaged)),
+        ("cut off", with(&asked, &cursor[..cursor.len() - 3])),
+    ];
+    for (what, query) in others {
+        assert_eq!(refused(orders::search(&reads, &merchant, &query).await).code, "bad_cursor", "{what}");
+    }
+    assert_eq!(refused(orders::search(&reads, &id("m-1"), &with(&asked, &cursor)).await).code, "bad_cursor");
+    let of_payments = with(&[("currency", "EUR"), ("sort", "amount")], &cursor);
+    assert_eq!(refused(payments::search(&reads, &merchant, &of_payments).await).code, "bad_cursor");
+}
+
+#[tokio::test]
+async fn one_merchant_never_sees_another_one() {
+    let mut ledger = Ledger::new().await;
+    let at = ledger.now();
+    // The same names, other things.
+    for (merchant, price) in [("m-1", "10.00 EUR"), ("m-2", "77.00 EUR")] {
+        ledger.does(merchant, place("o-1", "c-1", vec![line("l-1", 1, price)], at)).await;
+        ledger.does(merchant, receive(intent("p-1", "o-1", "c-1", Method::Card, price), at)).await;
+    }
+    ledger.does("m-2", place("o-2", "c-1", vec![line("l-1", 1, "5.00 EUR")], at)).await;
+    catch_up(&ledger.log).await.unwrap();
+    let (reads, one): (_, MerchantId) = (Reads::new(ledger.log.pool().clone()), id("m-1"));
+    let ten = super::support::money("10.00 EUR").into();
+    let orders_of_one = orders::search(&reads, &one, &[]).await.unwrap().data;
+    assert_eq!(orders_of_one.iter().map(|it| it.gross).collect::<Vec<_>>(), [ten]);
+    assert_eq!(orders::get(&reads, &one, "o-1").await.unwrap().unwrap().data.gross, ten);
+    assert!(orders::get(&reads, &one, "o-2").await.unwrap().is_none());
+    assert_eq!(payments::search(&reads, &one, &[]).await.unwrap().data.len(), 1);
+    assert_eq!(payments::get(&reads, &one, "p-1").await.unwrap().unwrap().data.amount, ten);
+    let accounts = accounts::search(&reads, &one, &[]).await.unwrap().data;
+    assert!(accounts.iter().all(|it| it.debits.value() <= 10.into() && it.credits.value() <= 10.into()));
+    let balance = accounts::trial_balance(&reads, &one, &[]).await.unwrap().data;
+    assert_eq!(balance.totals.iter().map(|it| it.debit).collect::<Vec<_>>(), [ten]);
+    let entries = journal::search(&reads, &one, &[]).await.unwrap().data;
+    assert!(entries.iter().flat_map(|it| &it.postings).all(|it| it.debit <= ten && it.credit <= ten));
+    let statement = crate::statements::get(&reads, &one, "c-1", &[]).await.unwrap().data;
+    assert_eq!(statement.currencies[0].lines.len(), 2);
+    let days = takings::daily(&reads, &one, &[]).await.unwrap().data;
+    assert_eq!(days.iter().map(|it| it.captured).collect::<Vec<_>>(), [ten]);
+    assert!(orders::search(&reads, &id("m-3"), &[]).await.unwrap().data.is_empty());
+}
+
+#[test]
+fn the_names_of_the_methods_are_those_of_the_domain() {
+    assert_eq!(Method::ALL.map(Method::name), METHODS);
+}

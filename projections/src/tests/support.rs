@@ -272,7 +272,11 @@ pub(super) fn capture(payment: &str, capture: &str, amount: &str, is_final: bool
     }))
 }
 
-pub(super) fn units(lines: &[(&str, u32)]) -> Option<Vec<order::LineQuantity>> {
+/// No lines are all of them.
+fn units(lines: &[(&str, u32)]) -> Option<Vec<order::LineQuantity>> {
+    if lines.is_empty() {
+        return None;
+    }
     Some(lines.iter().map(|(line, quantity)| order::LineQuantity { line_id: id(line), quantity: *quantity }).collect())
 }
 

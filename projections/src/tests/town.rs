@@ -73,9 +73,9 @@ fn scene(ledger: &mut Ledger, dice: &mut Dice, order: u64, step: u64) -> Vec<(St
     let pay = |command: payment::Command| Command::Payment(command);
     let commands = match step {
         // Sometimes the money comes first.
-        0 if order % 5 == 0 => vec![receive(intent(&other, &order_id, &customer, method, &amount(30)), at)],
+        0 if order.is_multiple_of(5) => vec![receive(intent(&other, &order_id, &customer, method, &amount(30)), at)],
         0 => vec![place(&order_id, &customer, ordered(), at)],
-        1 if order % 5 == 0 => vec![place(&order_id, &customer, ordered(), at)],
+        1 if order.is_multiple_of(5) => vec![place(&order_id, &customer, ordered(), at)],
         1 => vec![receive(intent(&other, &order_id, &customer, method, &amount(10 + dice.roll(90))), at)],
         2 => vec![
             authorise(intent(&card, &order_id, &customer, Method::Card, &amount(60)), at),
@@ -106,13 +106,22 @@ fn scene(ledger: &mut Ledger, dice: &mut Dice, order: u64, step: u64) -> Vec<(St
             }))],
         },
         5 => vec![
-            fulfil(&order_id, "f-2", &[("l-1", 1)], at),
+            if dice.roll(2) == 0 {
+                fulfil(&order_id, "f-2", &[], at)
+            } else {
+                fulfil(&order_id, "f-2", &[("l-1", 1)], at)
+            },
             pay(payment::Command::ConfirmRefund(payment::ConfirmRefund {
                 payment_id: id(&card),
                 refund_id: id("rf-1"),
                 at,
             })),
-            take_back(&order_id, "r-2", &[("l-1", 1)], at),
+            // Some keep what they have, some send back a part, some all of it.
+            match dice.roll(3) {
+                0 => take_back(&order_id, "r-2", &[("l-1", 1)], at),
+                1 => take_back(&order_id, "r-2", &[], at),
+                _keep => cancel(&order_id, "x-2", &[], at),
+            },
         ],
         _last => vec![
             pay(payment::Command::LoseDispute(payment::LoseDispute {
