@@ -16,7 +16,7 @@ const LOCK_TIMEOUT_S: u32 = 10;
 /// How long a transaction may do nothing.
 const IDLE_TRANSACTION_TIMEOUT_S: u32 = 60;
 /// How long to wait for a free connection.
-const ACQUIRE_TIMEOUT_S: u64 = 5;
+const ACQUIRE_TIMEOUT_S: u64 = 2;
 
 /// A pool of guarded connections.
 ///
@@ -30,6 +30,8 @@ pub async fn connect(options: PgConnectOptions, connections_max: u32) -> sqlx::R
 #[must_use]
 pub fn with_limits(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("mizan").options([
+        // What one statement of a batch has waited for, the next one must see.
+        ("default_transaction_isolation", "read committed".to_owned()),
         ("statement_timeout", format!("{STATEMENT_TIMEOUT_S}s")),
         ("lock_timeout", format!("{LOCK_TIMEOUT_S}s")),
         ("idle_in_transaction_session_timeout", format!("{IDLE_TRANSACTION_TIMEOUT_S}s")),

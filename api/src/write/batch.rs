@@ -10,13 +10,15 @@ use mizan_store::{Batch, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Posi
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// How often a batch that lost to another process is decided anew.
 const ATTEMPTS_MAX: usize = 8;
-/// How long to wait before a batch is sent again as it is, when the database did not answer.
-const RETRY_DELAYS_MS: [u64; 4] = [20, 100, 500, 1500];
+/// How long a batch is sent again as it is while the database does not answer: long enough for a restart of
+/// PostgreSQL, short enough for a client that waits.
+const RETRY_MAX: Duration = Duration::from_secs(3);
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 
 type StreamKey = (MerchantId, StreamName);
 type Answer = Result<Done, NotDone>;
@@ -137,16 +139,20 @@ impl Batching {
         Ok(lost)
     }
 
-    /// Sends a batch until the database answers. The same batch is taken once, however often it arrives.
+    /// Sends a batch until the database answers, for a while. The same batch is taken once, however often it arrives.
     async fn send(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
-        for delay_ms in RETRY_DELAYS_MS {
+        let started = Instant::now();
+        let mut pause = RETRY_PAUSE_MIN;
+        loop {
             match self.log.append(batch).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(error) => tracing::warn!(%error, delay_ms, "the event log did not answer; the batch is sent again"),
+                Err(error) if started.elapsed() < RETRY_MAX => {
+                    tracing::warn!(%error, "the event log did not answer; the batch is sent again");
+                }
+                outcome => return outcome,
             }
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        self.log.append(batch).await
     }
 
     /// Answers the jobs of a stream and keeps its state at hand.
