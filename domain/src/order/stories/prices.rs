@@ -156,6 +156,28 @@ fn included_tax_is_what_is_left_of_the_gross_price() {
     }
 }
 
+/// 3 cents with 20 % in them are 2.5 net; 5 cents have half a cent of 10 % on them, 15 cents one and a half.
+#[test]
+fn half_a_cent_goes_as_the_order_says_at_every_level() {
+    use Rounding::{HalfEven, HalfUp};
+    let with = || line("l-1", 1, "0.03").included().tax("0.20");
+    let without = |price| line("l-1", 1, price).tax("0.10");
+    let cases = [
+        (with(), HalfUp, "0.00"), // the net price is rounded: 3 cents
+        (with(), HalfEven, "0.01"),
+        (without("0.05"), HalfUp, "0.01"),
+        (without("0.05"), HalfEven, "0.00"),
+        (without("0.15"), HalfUp, "0.02"),
+        (without("0.15"), HalfEven, "0.02"),
+    ];
+    for level in [TaxLevel::Line, TaxLevel::LineAndJurisdiction, TaxLevel::Document] {
+        for (line, mode, expected) in cases.clone() {
+            let placed = placed(order_of(vec![line]).rounded(level, mode));
+            assert_eq!(placed.total.tax, eur(expected), "{level:?} {mode:?} {:?}", placed.lines[0].subtotal);
+        }
+    }
+}
+
 /// Four taxes of 100 % in a line of three cents are 0.6 cents each; all rounded up they would exceed it.
 #[test]
 fn included_taxes_never_exceed_the_price() {

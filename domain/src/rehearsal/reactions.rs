@@ -1,0 +1,82 @@
+//! What follows from each kind of event: the table of the policies.
+
+use super::*;
+use crate::id::{AllocationId, RefundId};
+use crate::{policy, wire};
+use std::path::Path;
+
+/// The event of a golden file.
+fn stored(kind: &str) -> Event {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/events/{kind}.json"));
+    wire::read(kind, &std::fs::read(path).unwrap()).unwrap()
+}
+
+fn kind_of(command: &Command) -> &'static str {
+    match command {
+        Command::Order(order::Command::AllocatePayment(_)) => "allocate",
+        Command::Order(order::Command::ReleasePayment(_)) => "release",
+        Command::Order(order::Command::RecordRefundFailure(_)) => "record the failure",
+        Command::Payment(payment::Command::Refund(_)) => "refund",
+        Command::Order(_) | Command::Payment(_) => "something that no policy may ask",
+    }
+}
+
+/// The kinds from which something follows; nothing follows from all others. The cancellation and the return of the
+/// golden files free the money of two payments each; the refund was asked for by an order, which knows it already.
+#[test]
+fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
+    let followed = [
+        ("order-lines-cancelled.v1", vec!["refund", "refund"]),
+        ("order-lines-returned.v1", vec!["refund", "refund"]),
+        ("payment-received.v1", vec!["allocate"]),
+        ("payment-captured.v1", vec!["allocate"]),
+        ("payment-capture-reversed.v1", vec!["release"]),
+        ("payment-refund-failed.v1", vec!["record the failure"]),
+    ];
+    for kind in wire::KINDS {
+        let event = stored(kind);
+        let expected = followed.iter().find(|(followed, _)| followed == kind).map_or(vec![], |(_, all)| all.clone());
+        let commands = policy::react(&event);
+        assert_eq!(commands.iter().map(kind_of).collect::<Vec<_>>(), expected, "{kind}");
+        assert_eq!(policy::react(&event), commands, "{kind}: the same fact, the same commands");
+    }
+}
+
+fn reactions(commands: Vec<payment::Command>) -> Vec<Command> {
+    let payment = told::<payment::Payment>(&commands[..commands.len() - 1]);
+    let events = payment.decide(&commands[commands.len() - 1]).unwrap();
+    events.into_iter().flat_map(|event| policy::react(&event.into())).collect()
+}
+
+#[test]
+fn the_ids_of_what_follows_derive_from_the_fact() {
+    let allocated = AllocationId::derived(&["capture", "p-1", "k-1"]);
+    let expected = allocate_by(Method::Card, allocated.as_str(), "p-1", eur("60.00"));
+    let captured = vec![authorise("p-1", "100.00"), capture("p-1", "k-1", "60.00")];
+    assert_eq!(reactions(captured), [expected.into()]);
+    let released = RefundId::derived(&["reversal", "p-1", "p-1"]);
+    let recalled = vec![receive("p-1", Method::BankTransfer, "60.00"), reverse("p-1", "p-1")];
+    assert_eq!(reactions(recalled), [release("p-1", released.as_str(), eur("60.00")).into()]);
+}
+
+#[test]
+fn a_refund_means_for_its_order_what_its_origin_says() {
+    let expected = [
+        (RefundOrigin::Merchant, vec![allow("p-1", "r-1", eur("10.00")).into()]),
+        (RefundOrigin::Replacement, vec![release("p-1", "r-1", eur("10.00")).into()]),
+        (RefundOrigin::Order, vec![]),
+    ];
+    for (origin, commands) in expected {
+        let asked = vec![receive("p-1", Method::Card, "60.00"), refund_as(origin, "p-1", "r-1", eur("10.00"))];
+        assert_eq!(reactions(asked), commands, "{origin:?}");
+    }
+}
+
+#[test]
+fn a_payment_for_no_order_tells_nobody() {
+    let free = payment::Intent { order_id: None, ..intent("p-1", Method::Card, eur("60.00")) };
+    for last in [refund("p-1", "r-1", "10.00"), reverse("p-1", "p-1")] {
+        assert_eq!(reactions(vec![receive_as(free.clone()), last]), []);
+    }
+    assert_eq!(reactions(vec![receive_as(free)]), []);
+}
