@@ -3,10 +3,12 @@
 //! The row is a function of the order's own events. Status and sums are derived from the lines and payments once per
 //! batch, after the last event, so that it does not matter how the log is cut into batches.
 
+mod parts;
+mod status;
+
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
 use crate::bulk::{self, upsert};
-use crate::names::names;
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::{DateTime, Utc};
@@ -15,44 +17,14 @@ use mizan_domain::event::Event;
 use mizan_domain::id::{LineId, MerchantId, PaymentId};
 use mizan_domain::order::{self, LineQuantity, LineValue, PricedLine, Released, Total};
 use mizan_store::{Position, Recorded};
+pub use parts::{OrderLine, OrderPayment, OrderTax};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+pub use status::{OrderPaymentStatus, OrderStatus};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
-
-names! {
-    /// Where an order is, by what happened to its units.
-    OrderStatus {
-        /// Money came for it, but nothing was ordered yet.
-        AwaitingPlacement = "awaiting_placement",
-        /// Units are open, none has left.
-        Open = "open",
-        /// Some units have left, others are open; none came back.
-        PartiallyFulfilled = "partially_fulfilled",
-        /// All that was not cancelled has left, and none came back.
-        Fulfilled = "fulfilled",
-        /// Everything was cancelled.
-        Cancelled = "cancelled",
-        /// Some units came back; others are kept, or still open.
-        PartiallyReturned = "partially_returned",
-        /// All units that left came back, and none is open.
-        Returned = "returned",
-    }
-}
-
-names! {
-    /// How much of what is owed for an order is there.
-    PaymentStatus {
-        /// Nothing, and something is due; or nothing was ordered yet.
-        Unpaid = "unpaid",
-        /// A part.
-        PartiallyPaid = "partially_paid",
-        /// Nothing is due (any more).
-        Paid = "paid",
-    }
-}
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow, ToSchema)]
@@ -70,7 +42,7 @@ pub struct OrderRow {
     pub status: OrderStatus,
     /// By what is due.
     #[sqlx(try_from = "String")]
-    pub payment_status: PaymentStatus,
+    pub payment_status: OrderPaymentStatus,
     /// As ordered, with what was added, without taxes.
     pub net: Amount,
     /// Its taxes.
@@ -106,70 +78,6 @@ pub struct OrderRow {
     /// The payments that brought money.
     #[schema(value_type = Vec<OrderPayment>)]
     pub payments: Json<Vec<OrderPayment>>,
-}
-
-/// A line. Quantity = open + fulfilled + cancelled; fulfilled = kept + returned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OrderLine {
-    /// Unique in the order.
-    pub line_id: String,
-    /// What is sold.
-    pub sku: String,
-    /// `goods`, `shipping` or `gift_card`.
-    #[schema(value_type = String)]
-    pub kind: order::LineKind,
-    /// Units ordered.
-    pub quantity: u32,
-    /// Neither fulfilled nor cancelled.
-    pub open: u32,
-    /// Ever left.
-    pub fulfilled: u32,
-    /// Never will leave.
-    pub cancelled: u32,
-    /// Left and came back.
-    pub returned: u32,
-    /// Left and stayed.
-    pub kept: u32,
-    /// The price of a unit, where all have the same.
-    pub unit_price: Option<Amount>,
-    /// Whether price and discount contain the taxes.
-    pub prices_include_tax: bool,
-    /// All discounts.
-    pub discount: Amount,
-    /// Without taxes, after discounts.
-    pub net: Amount,
-    /// Its taxes.
-    pub taxes: Vec<OrderTax>,
-    /// What the customer was to pay for it.
-    pub gross: Amount,
-}
-
-/// A tax of a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OrderTax {
-    /// Who it is owed to, where one was named.
-    pub jurisdiction: Option<String>,
-    /// A fraction of one: `0.20` is 20 %.
-    pub rate: String,
-    /// How much.
-    pub amount: Amount,
-}
-
-/// What a payment did for the order. Offered = allocated + refunded + credit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OrderPayment {
-    /// The payment.
-    pub payment_id: String,
-    /// How it was paid.
-    pub method: String,
-    /// The currency of its amounts; where it is not the order's, the money is credit and in none of the order's sums.
-    pub currency: String,
-    /// What it brought.
-    pub offered: Amount,
-    /// What the order uses of it.
-    pub allocated: Amount,
-    /// What went back, or is on its way back.
-    pub refunded: Amount,
 }
 
 type Key = (MerchantId, Arc<str>);
@@ -304,7 +212,7 @@ impl OrderRow {
             reference: None,
             currency: currency.to_string(),
             status: OrderStatus::AwaitingPlacement,
-            payment_status: PaymentStatus::Unpaid,
+            payment_status: OrderPaymentStatus::Unpaid,
             net: nothing,
             tax: nothing,
             gross: nothing,
@@ -382,68 +290,6 @@ impl OrderRow {
         }
         Ok(())
     }
-
-    /// Derives what follows from lines and payments.
-    fn settle(&mut self) -> Result<(), Misfit> {
-        let nothing = Amount::zero(Currency::parse(&self.currency).map_err(|it| Misfit::because(it.to_string()))?);
-        (self.allocated, self.refunded, self.credit) = (nothing, nothing, nothing);
-        for it in self.payments.iter().filter(|it| it.currency == self.currency) {
-            self.allocated.add(it.allocated)?;
-            self.refunded.add(it.refunded)?;
-            self.credit.add(it.offered.minus(it.allocated)?.minus(it.refunded)?.max(nothing))?;
-        }
-        self.value = self.gross.minus(self.cancelled_value)?.minus(self.returned_value)?;
-        self.due = self.value.minus(self.allocated)?;
-        self.status = self.derived_status();
-        self.payment_status = match (self.placed_at, self.due.is_positive(), self.allocated.is_positive()) {
-            (None, _, _) | (Some(_), true, false) => PaymentStatus::Unpaid,
-            (Some(_), true, true) => PaymentStatus::PartiallyPaid,
-            (Some(_), false, _) => PaymentStatus::Paid,
-        };
-        Ok(())
-    }
-
-    fn derived_status(&self) -> OrderStatus {
-        let sum = |units: fn(&OrderLine) -> u32| self.lines.iter().map(|it| u64::from(units(it))).sum::<u64>();
-        let (open, fulfilled) = (sum(|it| it.open), sum(|it| it.fulfilled));
-        let (returned, kept) = (sum(|it| it.returned), sum(|it| it.kept));
-        match (self.placed_at, returned > 0, fulfilled > 0, open > 0) {
-            (None, _, _, _) => OrderStatus::AwaitingPlacement,
-            (Some(_), true, _, false) if kept == 0 => OrderStatus::Returned,
-            (Some(_), true, _, _) => OrderStatus::PartiallyReturned,
-            (Some(_), false, true, true) => OrderStatus::PartiallyFulfilled,
-            (Some(_), false, true, false) => OrderStatus::Fulfilled,
-            (Some(_), false, false, true) => OrderStatus::Open,
-            (Some(_), false, false, false) => OrderStatus::Cancelled,
-        }
-    }
-}
-
-impl From<&PricedLine> for OrderLine {
-    fn from(it: &PricedLine) -> Self {
-        let taxes = it.taxes.iter().map(|it| OrderTax {
-            jurisdiction: it.tax.jurisdiction.as_ref().map(ToString::to_string),
-            rate: it.tax.rate.to_string(),
-            amount: it.amount.into(),
-        });
-        Self {
-            line_id: it.line_id.to_string(),
-            sku: it.sku.to_string(),
-            kind: it.kind,
-            quantity: it.quantity,
-            open: it.quantity,
-            fulfilled: 0,
-            cancelled: 0,
-            returned: 0,
-            kept: 0,
-            unit_price: it.unit_price.map(Amount::from),
-            prices_include_tax: it.prices_include_tax,
-            discount: it.discount.into(),
-            net: it.net.into(),
-            taxes: taxes.collect(),
-            gross: it.gross.into(),
-        }
-    }
 }
 
 static LISTING: Listing = Listing {
@@ -454,7 +300,7 @@ static LISTING: Listing = Listing {
         Field::of("reference", Kind::Text),
         Field::of("currency", Kind::Text),
         Field::of("status", Kind::OneOf(OrderStatus::NAMES)),
-        Field::of("payment_status", Kind::OneOf(PaymentStatus::NAMES)),
+        Field::of("payment_status", Kind::OneOf(OrderPaymentStatus::NAMES)),
         Field::sorted("gross", Kind::Decimal),
         Field::sorted("value", Kind::Decimal),
         Field::of("allocated", Kind::Decimal),

@@ -6,9 +6,12 @@
 //! and operators come from static tables, values are bound.
 
 mod cursor;
+mod filter;
 mod value;
 
 use crate::reads::Page;
+use chrono::NaiveDate;
+use filter::{Filter, Operator, filter};
 use mizan_domain::id::MerchantId;
 use mizan_store::Position;
 use serde::Serialize;
@@ -127,52 +130,6 @@ impl Listing {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Is,
-    IsNot,
-    In,
-    AtLeast,
-    Above,
-    AtMost,
-    Below,
-}
-
-impl Operator {
-    const ALL: [(&'static str, Self); 6] = [
-        ("ne", Self::IsNot),
-        ("in", Self::In),
-        ("gte", Self::AtLeast),
-        ("gt", Self::Above),
-        ("lte", Self::AtMost),
-        ("lt", Self::Below),
-    ];
-
-    fn suits(self, kind: Kind) -> bool {
-        match self {
-            Self::Is | Self::IsNot | Self::In => true,
-            Self::AtLeast | Self::Above | Self::AtMost | Self::Below => kind.is_ordered(),
-        }
-    }
-
-    fn sql(self) -> &'static str {
-        match self {
-            Self::Is | Self::In => " = ",
-            Self::IsNot => " is distinct from ",
-            Self::AtLeast => " >= ",
-            Self::Above => " > ",
-            Self::AtMost => " <= ",
-            Self::Below => " < ",
-        }
-    }
-}
-
-struct Filter {
-    field: &'static Field,
-    operator: Operator,
-    values: Vec<Value>,
-}
-
 /// A query that was understood.
 pub(crate) struct Search {
     listing: &'static Listing,
@@ -245,6 +202,31 @@ impl Search {
             None => (field.sorts == Sorts::Nullable).then_some(None),
         };
         fields.iter().zip(texts).map(value).collect()
+    }
+
+    /// The first and the last date that can be in an answer, as far as filters and cursor say so, for a statement that
+    /// can then leave the others out early.
+    pub(crate) fn dates(&self, name: &str) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        let (mut first, mut last) = (None, None);
+        for it in self.filters.iter().filter(|it| it.field.name == name) {
+            let Some(Value::Date(date)) = it.values.first().filter(|_| it.values.len() == 1) else { continue };
+            if matches!(it.operator, Operator::Is | Operator::AtLeast | Operator::Above) {
+                first = first.max(Some(*date));
+            }
+            if matches!(it.operator, Operator::Is | Operator::AtMost | Operator::Below) {
+                last = Some(last.map_or(*date, |known: NaiveDate| known.min(*date)));
+            }
+        }
+        if let (true, Some(Some(Value::Date(reached)))) =
+            (self.sort.name == name, self.after.as_ref().and_then(|it| it.first()))
+        {
+            if self.is_descending {
+                last = Some(last.map_or(*reached, |known| known.min(*reached)));
+            } else {
+                first = first.max(Some(*reached));
+            }
+        }
+        (first, last)
     }
 
     /// Writes ` and ...` for every filter.
@@ -375,35 +357,4 @@ fn sort_of(listing: &'static Listing, text: &str) -> Result<(&'static Field, boo
         SearchError::new("unknown_sort", "sort", message)
     })?;
     Ok((field, is_descending))
-}
-
-fn filter(listing: &'static Listing, name: &str, text: &str) -> Result<Filter, SearchError> {
-    let (field_name, operator_name) = match name.strip_suffix(']').and_then(|it| it.split_once('[')) {
-        Some((field, operator)) => (field, Some(operator)),
-        None => (name, None),
-    };
-    let field = listing.field(field_name).ok_or_else(|| {
-        let names = listing.names(|_| true);
-        let message = format!("{} have no {field_name:?}; there are {names}, and sort, limit, cursor", listing.name);
-        SearchError::new("unknown_parameter", name, message)
-    })?;
-    let operator = match operator_name {
-        None => Some(Operator::Is),
-        Some(text) => Operator::ALL.into_iter().find(|(known, _)| *known == text).map(|(_, it)| it),
-    };
-    let operator = operator.filter(|it| it.suits(field.kind)).ok_or_else(|| {
-        let suits = Operator::ALL.into_iter().filter(|(_, it)| it.suits(field.kind));
-        let names: Vec<String> = suits.map(|(known, _)| format!("{field_name}[{known}]")).collect();
-        let message = format!("{field_name} can be asked as {field_name}={}, {}", "value", names.join(", "));
-        SearchError::new("unsupported_operator", name, message)
-    })?;
-    let texts: Vec<&str> = if operator == Operator::In { text.split(',').collect() } else { vec![text] };
-    if texts.len() > IN_VALUES_MAX {
-        let message = format!("{name} takes at most {IN_VALUES_MAX} values");
-        return Err(SearchError::new("too_many_values", name, message));
-    }
-    let value = |text: &&str| {
-        Value::parse(field.kind, text).map_err(|why| SearchError::new("bad_value", name, format!("{name}: {why}")))
-    };
-    Ok(Filter { field, operator, values: texts.iter().map(value).collect::<Result<_, _>>()? })
 }

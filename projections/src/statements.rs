@@ -53,7 +53,7 @@ pub struct StatementLine {
     /// When it happened.
     pub at: DateTime<Utc>,
     /// What happened.
-    pub kind: LineKind,
+    pub kind: StatementLineKind,
     /// The order, where there is one.
     pub order_id: Option<String>,
     /// The payment, where there is one.
@@ -68,7 +68,7 @@ pub struct StatementLine {
 
 names! {
     /// What a line of a statement says.
-    LineKind {
+    StatementLineKind {
         /// Goods were ordered: more is owed.
         OrderPlaced = "order_placed",
         /// More was ordered or delivered: more is owed.
@@ -89,7 +89,7 @@ names! {
 }
 
 struct Line<'a> {
-    kind: LineKind,
+    kind: StatementLineKind,
     customer_id: Option<&'a CustomerId>,
     order_id: Option<&'a str>,
     payment_id: Option<&'a str>,
@@ -108,19 +108,31 @@ impl<'a> Line<'a> {
     fn from_order(event: &'a order::Event) -> Option<Self> {
         use order::Event as It;
         let (kind, customer_id, order_id, fact_id, amount) = match event {
-            It::Placed(it) => {
-                (LineKind::OrderPlaced, it.customer_id.as_ref(), &it.order_id, it.order_id.to_string(), it.total.gross)
-            }
-            It::LinesAdded(it) => {
-                (LineKind::LinesAdded, it.party.as_ref(), &it.order_id, it.addition_id.to_string(), it.total.gross)
-            }
+            It::Placed(it) => (
+                StatementLineKind::OrderPlaced,
+                it.customer_id.as_ref(),
+                &it.order_id,
+                it.order_id.to_string(),
+                it.total.gross,
+            ),
+            It::LinesAdded(it) => (
+                StatementLineKind::LinesAdded,
+                it.party.as_ref(),
+                &it.order_id,
+                it.addition_id.to_string(),
+                it.total.gross,
+            ),
             It::LinesCancelled(it) => {
                 let fact_id = it.cancellation_id.to_string();
-                (LineKind::LinesCancelled, it.entry.party(), &it.order_id, fact_id, it.value.negated())
+                (StatementLineKind::LinesCancelled, it.entry.party(), &it.order_id, fact_id, it.value.negated())
             }
-            It::LinesReturned(it) => {
-                (LineKind::LinesReturned, it.entry.party(), &it.order_id, it.return_id.to_string(), it.value.negated())
-            }
+            It::LinesReturned(it) => (
+                StatementLineKind::LinesReturned,
+                it.entry.party(),
+                &it.order_id,
+                it.return_id.to_string(),
+                it.value.negated(),
+            ),
             // Money only changes its place: the customer owes neither more nor less.
             It::LinesFulfilled(_) | It::PaymentAllocated(_) | It::PaymentReleased(_) | It::RefundFailed(_) => {
                 return None;
@@ -135,23 +147,27 @@ impl<'a> Line<'a> {
             It::Received(it) => {
                 let (intent, fact_id) = (&it.intent, it.capture_id().to_string());
                 let amount = intent.amount.negated();
-                (LineKind::PaymentCaptured, &intent.payment_id, &intent.order_id, fact_id, amount)
+                (StatementLineKind::PaymentCaptured, &intent.payment_id, &intent.order_id, fact_id, amount)
             }
             It::Captured(it) => {
                 let fact_id = it.capture_id.to_string();
-                (LineKind::PaymentCaptured, &it.payment_id, &it.order_id, fact_id, it.amount.negated())
+                (StatementLineKind::PaymentCaptured, &it.payment_id, &it.order_id, fact_id, it.amount.negated())
             }
             It::CaptureReversed(it) => {
-                (LineKind::CaptureReversed, &it.payment_id, &it.order_id, it.capture_id.to_string(), it.amount)
+                (StatementLineKind::CaptureReversed, &it.payment_id, &it.order_id, it.capture_id.to_string(), it.amount)
             }
             It::RefundRequested(it) => {
-                (LineKind::RefundRequested, &it.payment_id, &it.order_id, it.refund_id.to_string(), it.amount)
+                (StatementLineKind::RefundRequested, &it.payment_id, &it.order_id, it.refund_id.to_string(), it.amount)
             }
             // One that was never requested changes nothing.
             It::RefundFailed(it) if it.entry.is_empty() => return None,
-            It::RefundFailed(it) => {
-                (LineKind::RefundFailed, &it.payment_id, &it.order_id, it.refund_id.to_string(), it.amount.negated())
-            }
+            It::RefundFailed(it) => (
+                StatementLineKind::RefundFailed,
+                &it.payment_id,
+                &it.order_id,
+                it.refund_id.to_string(),
+                it.amount.negated(),
+            ),
             // Disputes, fees and payouts are between the merchant, banks and providers.
             It::Authorised(_)
             | It::Declined(_)
@@ -275,7 +291,7 @@ fn in_currencies(rows: Vec<Row>) -> Result<Vec<CurrencyStatement>, QueryError> {
             part.opening_balance = part.closing_balance;
             continue;
         };
-        let kind = LineKind::try_from(kind).map_err(|unknown| sqlx::Error::Decode(unknown.into()))?;
+        let kind = StatementLineKind::try_from(kind).map_err(|unknown| sqlx::Error::Decode(unknown.into()))?;
         let balance = part.closing_balance;
         part.lines.push(StatementLine { position, at, kind, order_id, payment_id, fact_id, amount, balance });
     }

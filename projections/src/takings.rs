@@ -5,7 +5,7 @@ use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, Search, SearchError};
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
@@ -171,6 +171,14 @@ pub async fn daily(
     );
     sql.push_bind(time_zone(pairs)?.name());
     sql.push(")::date as day from read.takings where merchant_id = ").push_bind(merchant.as_str());
+    // No time zone is a day away from UTC; the days themselves are compared below.
+    let (first, last) = search.dates("day");
+    if let Some(from) = first.and_then(|it| it.pred_opt()) {
+        sql.push(" and at >= ").push_bind(from.and_time(NaiveTime::MIN).and_utc());
+    }
+    if let Some(to) = last.and_then(|it| it.checked_add_days(Days::new(2))) {
+        sql.push(" and at < ").push_bind(to.and_time(NaiveTime::MIN).and_utc());
+    }
     sql.push(") as movement group by day, method, currency) as days where true");
     search.push_filters(&mut sql);
     search.push_after(&mut sql);

@@ -9,6 +9,7 @@ use crate::schema::{self, LIVE};
 use crate::{Projector, Reads, accounts, orders};
 use mizan_domain::id::MerchantId;
 use mizan_store::{Log, Position, Recorded};
+use sqlx::{Connection, PgConnection};
 use std::time::Duration;
 
 async fn events(log: &Log) -> Vec<Recorded> {
@@ -209,6 +210,37 @@ async fn the_books_of_a_whole_town_balance() {
         let balance = accounts::trial_balance(&reads, &id(merchant), &[]).await.unwrap().data;
         assert!(balance.is_balanced && balance.totals.len() == 3 && balance.lines.len() > 20, "{balance:?}");
     }
+}
+
+#[tokio::test]
+async fn connections_that_break_in_the_middle_lose_nothing_and_repeat_nothing() {
+    let mut ledger = Ledger::new().await;
+    let log = ledger.log.clone();
+    town::play(&mut ledger, 13, 300).await;
+    let head = log.head().await.unwrap();
+    let mut admin = PgConnection::connect_with(&log.pool().connect_options()).await.unwrap();
+    let projector = Projector::start(log.clone()).await.unwrap();
+    let mut states = projector.watch();
+    // The first batches are cut off, the later ones are left alone.
+    for _ in 0..8 {
+        let seen = states.borrow_and_update().clone();
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity \
+             where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .execute(&mut admin)
+        .await
+        .unwrap();
+        if seen.position < head {
+            // Into the next attempt, wherever that is by then; at the head nothing would change any more.
+            let _ = tokio::time::timeout(Duration::from_millis(100), states.changed()).await;
+        }
+    }
+    projector.wait_for(head, PATIENCE).await.unwrap();
+    assert_eq!((projector.state().halted, projector.state().trouble), (None, None));
+    projector.stop().await;
+    let report = crate::audit(&log, |_| ()).await.unwrap();
+    assert_eq!((report.differences, report.compared_at), (Vec::new(), Some(head)));
 }
 
 #[tokio::test]

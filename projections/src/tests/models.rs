@@ -3,7 +3,7 @@
 use super::support::{
     Ledger, authorise, cancel, capture, fulfil, id, intent, line, money, pairs, place, receive, take_back, text,
 };
-use crate::orders::{OrderRow, OrderStatus, PaymentStatus as Paid};
+use crate::orders::{OrderPaymentStatus as Paid, OrderRow, OrderStatus};
 use crate::payments::{DisputeState, PaymentRow, PaymentStatus, RefundState};
 use crate::projector::catch_up;
 use crate::statements::Statement;

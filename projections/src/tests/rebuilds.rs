@@ -76,6 +76,25 @@ async fn two_rebuilds_do_not_meet() {
     assert!(rebuild(&second, |_| ()).await.unwrap().is_live);
 }
 
+/// `cargo test --release -p mizan-projections -- --ignored --nocapture how_fast`
+#[tokio::test]
+#[ignore = "a measurement, not a test"]
+async fn how_fast_is_a_rebuild() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 25, 16_000).await;
+    let begun = std::time::Instant::now();
+    let head = catch_up(&ledger.log).await.unwrap();
+    let seconds = begun.elapsed();
+    println!("caught up with {head} events in {seconds:?}");
+    for _ in 0..2 {
+        let report = rebuild(&ledger.log, |_| ()).await.unwrap();
+        println!("rebuilt {} events in {} ms: {}/s", report.events, report.elapsed_ms, report.events_per_second);
+        for (table, it) in report.tables {
+            println!("  {table}: {} rows", it.rows);
+        }
+    }
+}
+
 /// Queries of every kind run all the time while the read models are replaced again and again and the projector goes on:
 /// none fails, none is without a row that was there, none sees books that do not balance.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
