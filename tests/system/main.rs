@@ -7,3 +7,4 @@
     clippy::indexing_slicing,
     reason = "these are tests, helpers included: a panic is the message"
 )]
+mod stories;
