@@ -22,7 +22,7 @@ pub use line::LineState;
 pub use refusal::Refusal;
 
 use crate::decider::Decider;
-use crate::entry::Entry;
+use crate::entry::{Balances, Entry};
 use crate::id::{
     AdditionId, AllocationId, CancellationId, CustomerId, FulfilmentId, OrderId, PaymentId, RefundId, ReturnId,
 };
@@ -44,6 +44,8 @@ pub struct Order {
     /// Whoever asked for them: this order, the merchant, or a bank that took its transfer back.
     refunds: BTreeMap<RefundId, (PaymentId, Money)>,
     failed_refunds: BTreeSet<RefundId>,
+    /// What the price was lessened by after the placement, in minor units; never more than what the lines are worth.
+    allowance: i128,
 }
 
 impl Decider for Order {
@@ -84,12 +86,14 @@ impl Decider for Order {
             Event::LinesCancelled(it) => {
                 let units = Units::of(LineValue::quantities(&it.lines), &self.lines, LineState::open);
                 line::apply(&mut self.lines, &units.lines, |line, quantity| line.cancelled += quantity);
+                self.allowance = self.allowance.min(line::value(&self.lines));
                 self.give_back(&it.released);
                 self.cancellations.insert(it.cancellation_id.clone(), (units, it.refund_to));
             }
             Event::LinesReturned(it) => {
                 let units = Units::of(LineValue::quantities(&it.lines), &self.lines, LineState::kept);
                 line::apply(&mut self.lines, &units.lines, |line, quantity| line.returned += quantity);
+                self.allowance = self.allowance.min(line::value(&self.lines));
                 self.give_back(&it.released);
                 self.returns.insert(it.return_id.clone(), (units, it.refund_to));
             }
@@ -102,6 +106,7 @@ impl Decider for Order {
                     funds.allocated.release(it.released);
                     funds.refunded.absorb(it.amount);
                 }
+                self.allowance += it.allowance.minor();
                 self.refunds.insert(it.refund_id.clone(), (it.payment_id.clone(), it.amount));
             }
             Event::RefundFailed(it) => {
@@ -173,11 +178,12 @@ impl Order {
         let lines = line::resolve(&self.lines, &asked.lines, LineState::open, Refusal::exceeds_open)?;
         let mut after = self.lines.clone();
         line::apply(&mut after, &lines, |line, quantity| line.fulfilled += quantity);
-        let (paid, value) = (placed.allocated(&self.funds), placed.money(books::fulfilled_value(&after)));
+        let paid = placed.allocated(&self.funds);
+        let value = placed.money(self.standing(&after, paid).fulfilled_value());
         if placed.fulfil_when_paid && value.exceeds(paid)? {
             return Err(Refusal::NotPaidYet { paid, value });
         }
-        let entry = self.entry_to(placed, &after, paid)?;
+        let entry = self.change_to(placed, &self.standing(&after, paid)).into_entry(placed.customer_id.clone())?;
         let (order_id, fulfilment_id) = (asked.order_id.clone(), asked.fulfilment_id.clone());
         let reference = asked.reference.clone();
         Ok(vec![Event::LinesFulfilled(LinesFulfilled {
@@ -209,7 +215,7 @@ impl Order {
             value: removal.value,
             refund_to: asked.refund_to,
             released: removal.released,
-            entry: self.entry_to(placed, &after, removal.allocated)?,
+            entry: removal.change.into_entry(placed.customer_id.clone())?,
             reason: asked.reason.clone(),
             at: asked.at,
         })])
@@ -234,7 +240,7 @@ impl Order {
             value: removal.value,
             refund_to: asked.refund_to,
             released: removal.released,
-            entry: self.return_entry_to(placed, &after, removal.allocated)?,
+            entry: books::as_returns(removal.change).into_entry(placed.customer_id.clone())?,
             reason: asked.reason.clone(),
             at: asked.at,
         })])
@@ -265,7 +271,7 @@ impl Order {
             method: asked.method,
             offered: asked.amount,
             allocated,
-            entry: self.entry_with_allocated(allocated.minor())?,
+            entry: self.entry_with(allocated.minor(), 0)?,
             at: asked.at,
         })])
     }
@@ -281,16 +287,27 @@ impl Order {
         // What was paid too much goes back first; only then does the order owe again.
         let after_credit = asked.amount.minus(funds.unallocated().at_most(asked.amount))?;
         let released = after_credit.at_most(funds.allocated);
+        // Where it was paid twice, the other payment takes its place. Beyond that, a refund that nobody will pay again
+        // has made the order cheaper.
+        let allowance = match asked.effect {
+            ReleaseEffect::PriceReduced => {
+                let others = self.funds.iter().filter(|it| it.payment_id != asked.payment_id);
+                let waiting = others.map(Funds::unallocated).filter(|it| it.currency() == released.currency());
+                let waiting = Money::of_minor(waiting.map(Money::minor).sum(), released.currency());
+                released.minus(waiting.at_most(released))?
+            }
+            ReleaseEffect::DueAgain => Money::zero(released.currency()),
+        };
         let event = Event::PaymentReleased(PaymentReleased {
             order_id: asked.order_id.clone(),
             refund_id: asked.refund_id.clone(),
             payment_id: asked.payment_id.clone(),
             amount: asked.amount,
             released,
-            entry: self.entry_with_allocated(-released.minor())?,
+            allowance,
+            entry: self.entry_with(-released.minor(), allowance.minor())?,
             at: asked.at,
         });
-        // Where it was paid twice, the other payment takes its place.
         self.with_waiting_money(event, &["release", asked.refund_id.as_str()])
     }
 
@@ -352,7 +369,7 @@ impl Order {
             method: funds.method,
             offered: Money::zero(placed.currency),
             allocated,
-            entry: self.entry_with_allocated(allocated.minor())?,
+            entry: self.entry_with(allocated.minor(), 0)?,
             at,
         })))
     }
@@ -369,7 +386,8 @@ impl Order {
         let lines = line::values(&self.lines, lines, placed.currency);
         let value = placed.money(lines.iter().map(|it| it.gross.minor()).sum());
         let held = placed.allocated(&self.funds);
-        let allocated = held.at_most(placed.money(line::value(after)));
+        let left = self.standing(after, held);
+        let allocated = held.at_most(placed.money(left.value()));
         let free = held.minus(allocated)?;
         let released = funds::release(&self.funds, free, placed.refund_order, |payment_id| match refund_to {
             RefundTo::Credit => None,
@@ -377,25 +395,27 @@ impl Order {
                 Some(RefundId::derived(&["order", placed.order_id.as_str(), cause, payment_id.as_str()]))
             }
         });
-        Ok(Removal { lines, value, released, allocated })
+        let change = self.change_to(placed, &books::Standing { allocated, ..left });
+        Ok(Removal { lines, value, released, change })
     }
 
-    fn entry_to(&self, placed: &Placed, after: &[LineState], allocated: Money) -> Result<Entry, Refusal> {
-        let before = books::balances(&self.lines, placed.allocated(&self.funds));
-        Ok(books::balances(after, allocated).since(&before).into_entry(placed.customer_id.clone())?)
+    /// The order with other lines or other money, and the allowance that such lines can still carry.
+    fn standing<'a>(&self, lines: &'a [LineState], allocated: Money) -> books::Standing<'a> {
+        books::Standing { lines, allowance: self.allowance.min(line::value(lines)), allocated }
     }
 
-    fn return_entry_to(&self, placed: &Placed, after: &[LineState], allocated: Money) -> Result<Entry, Refusal> {
-        let before = books::balances(&self.lines, placed.allocated(&self.funds));
-        let change = books::balances(after, allocated).since(&before);
-        Ok(books::as_returns(change).into_entry(placed.customer_id.clone())?)
+    fn change_to(&self, placed: &Placed, after: &books::Standing<'_>) -> Balances {
+        let before = self.standing(&self.lines, placed.allocated(&self.funds));
+        books::balances(after).since(&books::balances(&before))
     }
 
-    /// The entry of a change of the allocated money alone; none before the order is placed.
-    fn entry_with_allocated(&self, more: i128) -> Result<Entry, Refusal> {
+    /// The entry of a change of the allocated money and of the allowance; none before the order is placed.
+    fn entry_with(&self, more_allocated: i128, more_allowance: i128) -> Result<Entry, Refusal> {
         let Some(placed) = &self.placed else { return Ok(Entry::default()) };
-        let allocated = placed.money(placed.allocated(&self.funds).minor() + more);
-        self.entry_to(placed, &self.lines, allocated)
+        let allocated = placed.money(placed.allocated(&self.funds).minor() + more_allocated);
+        let now = self.standing(&self.lines, allocated);
+        let after = books::Standing { allowance: now.allowance + more_allowance, ..now };
+        Ok(self.change_to(placed, &after).into_entry(placed.customer_id.clone())?)
     }
 
     fn give_back(&mut self, released: &[Released]) {
@@ -443,7 +463,8 @@ impl Order {
         self.placed.as_ref().map(|placed| placed.allocated(&self.funds))
     }
 
-    /// What the order is still owed: the value of everything neither cancelled nor returned, less what is allocated.
+    /// What the order is still owed: the value of everything neither cancelled nor returned, less allowances on it and
+    /// what is allocated.
     /// `None` before it is placed.
     #[must_use]
     pub fn due(&self) -> Option<Money> {
@@ -451,7 +472,8 @@ impl Order {
     }
 
     fn due_on(&self, placed: &Placed) -> Money {
-        placed.money(line::value(&self.lines) - placed.allocated(&self.funds).minor())
+        let allocated = placed.allocated(&self.funds);
+        placed.money(self.standing(&self.lines, allocated).value() - allocated.minor())
     }
 }
 
@@ -471,5 +493,5 @@ struct Removal {
     lines: Vec<LineValue>,
     value: Money,
     released: Vec<Released>,
-    allocated: Money,
+    change: Balances,
 }

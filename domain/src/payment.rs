@@ -321,7 +321,9 @@ impl Payment {
         let left = self.refundable(intent)?;
         if asked.amount.exceeds(left)? {
             return match asked.origin {
-                RefundOrigin::Merchant => Err(Refusal::ExceedsRefundable { asked: asked.amount, left }),
+                RefundOrigin::Merchant | RefundOrigin::Replacement => {
+                    Err(Refusal::ExceedsRefundable { asked: asked.amount, left })
+                }
                 RefundOrigin::Order => Ok(vec![not_refunded(intent, asked)]),
             };
         }

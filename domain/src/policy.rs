@@ -5,7 +5,7 @@
 
 use crate::event::{Command, Event};
 use crate::id::{AllocationId, OrderId, RefundId};
-use crate::order;
+use crate::order::{self, ReleaseEffect};
 use crate::payment::{self, RefundOrigin};
 
 /// The commands that follow from an event.
@@ -59,18 +59,24 @@ fn from_payment(event: &payment::Event) -> Option<order::Command> {
             refund_id: RefundId::derived(&["reversal", it.payment_id.as_str(), it.capture_id.as_str()]),
             payment_id: it.payment_id.clone(),
             amount: it.amount,
+            effect: ReleaseEffect::DueAgain,
             at: it.at,
         })),
-        It::RefundRequested(it) => match it.origin {
-            RefundOrigin::Order => None,
-            RefundOrigin::Merchant => Some(order::Command::ReleasePayment(order::ReleasePayment {
+        It::RefundRequested(it) => {
+            let effect = match it.origin {
+                RefundOrigin::Order => return None,
+                RefundOrigin::Merchant => ReleaseEffect::PriceReduced,
+                RefundOrigin::Replacement => ReleaseEffect::DueAgain,
+            };
+            Some(order::Command::ReleasePayment(order::ReleasePayment {
                 order_id: it.order_id.clone()?,
                 refund_id: it.refund_id.clone(),
                 payment_id: it.payment_id.clone(),
                 amount: it.amount,
+                effect,
                 at: it.at,
-            })),
-        },
+            }))
+        }
         It::RefundFailed(it) => Some(order::Command::RecordRefundFailure(order::RecordRefundFailure {
             order_id: it.order_id.clone()?,
             refund_id: it.refund_id.clone(),

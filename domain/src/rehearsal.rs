@@ -6,6 +6,7 @@ mod golden;
 mod plot;
 mod pricing;
 mod properties;
+mod reactions;
 mod reference;
 mod shown;
 mod stage;
@@ -18,8 +19,8 @@ use crate::event::{Command, Event};
 use crate::money::Money;
 use crate::order::{
     self, AddLines, AllocatePayment, Cancel, Discount, Fulfil, LineKind, LineQuantity, NewLine, OrderDiscount,
-    PlaceOrder, Price, RecordRefundFailure, RefundOrder, RefundTo, ReleasePayment, Return, Tax, TaxLevel, TaxRounding,
-    Tier, TierMode, Timestamp,
+    PlaceOrder, Price, RecordRefundFailure, RefundOrder, RefundTo, ReleaseEffect, ReleasePayment, Return, Tax,
+    TaxLevel, TaxRounding, Tier, TierMode, Timestamp,
 };
 use crate::payment::{
     self, Attempt, Authorise, CapturePayment, ConfirmRefund, Decline, FailAttempt, FailRefund, FeeDirection, Intent,
@@ -241,7 +242,14 @@ pub(crate) fn allocate_by(method: Method, allocation_id: &str, payment_id: &str,
 
 pub(crate) fn release(payment_id: &str, refund_id: &str, amount: Money) -> order::Command {
     let (order_id, payment_id, refund_id) = (the("o-1"), the(payment_id), the(refund_id));
-    order::Command::ReleasePayment(ReleasePayment { order_id, refund_id, payment_id, amount, at: noon() })
+    let effect = ReleaseEffect::DueAgain;
+    order::Command::ReleasePayment(ReleasePayment { order_id, refund_id, payment_id, amount, effect, at: noon() })
+}
+
+pub(crate) fn allow(payment_id: &str, refund_id: &str, amount: Money) -> order::Command {
+    let (order_id, payment_id, refund_id) = (the("o-1"), the(payment_id), the(refund_id));
+    let effect = ReleaseEffect::PriceReduced;
+    order::Command::ReleasePayment(ReleasePayment { order_id, refund_id, payment_id, amount, effect, at: noon() })
 }
 
 pub(crate) fn refund_did_not_arrive(payment_id: &str, refund_id: &str, amount: Money) -> order::Command {

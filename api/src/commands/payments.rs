@@ -185,6 +185,10 @@ following! {
         /// ISO 4217.
         #[schema(value_type = String, example = "EUR")]
         currency: Checked<Currency>,
+        /// Whether the order is owed it again, because the customer pays in another way. Otherwise the refund makes the
+        /// order cheaper by what it was not overpaid.
+        #[serde(default)]
+        due_again: bool,
         /// Why.
         #[schema(value_type = Option<String>)]
         reason: Option<Checked<Text>>,
@@ -193,7 +197,7 @@ following! {
         payment_id: asked.payment_id.0,
         refund_id: asked.refund_id.0,
         amount: asked.amount.of(asked.currency.0, "/amount")?,
-        origin: RefundOrigin::Merchant,
+        origin: if asked.due_again { RefundOrigin::Replacement } else { RefundOrigin::Merchant },
         reason: optional(asked.reason),
         at,
     })

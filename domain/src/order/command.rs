@@ -325,8 +325,19 @@ pub struct ReleasePayment {
     pub payment_id: PaymentId,
     /// How much.
     pub amount: Money,
+    /// What that means for the order.
+    pub effect: ReleaseEffect,
     /// When.
     pub at: Timestamp,
+}
+
+/// What it means for an order that money went back without a cancellation or return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseEffect {
+    /// An allowance: the customer pays less, and owes nothing more.
+    PriceReduced,
+    /// The order is owed it again: the payment did not hold, or the customer pays in another way.
+    DueAgain,
 }
 
 /// A refund did not reach the customer.

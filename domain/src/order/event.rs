@@ -291,7 +291,9 @@ pub struct PaymentReleased {
     pub amount: Money,
     /// What the order lost of it; the rest was credit.
     pub released: Money,
-    /// The mirror of the allocation.
+    /// What the order is cheaper by; the rest of what it lost is owed again.
+    pub allowance: Money,
+    /// Deferred revenue, or returns, and tax become the customer's credit; or what was delivered is owed again.
     pub entry: Entry,
     /// When.
     pub at: Timestamp,

@@ -161,8 +161,10 @@ pub struct ReverseCapture {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundOrigin {
-    /// The merchant, of the payment itself.
+    /// The merchant, of the payment itself: what the order loses by it is an allowance on its price.
     Merchant,
+    /// The merchant, because the customer pays in another way: the order is owed it again.
+    Replacement,
     /// A cancellation or return, which has released the money already.
     Order,
 }

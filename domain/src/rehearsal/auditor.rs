@@ -173,6 +173,8 @@ pub(crate) struct Auditor {
     currency: Option<Currency>,
     lines: BTreeMap<LineId, Sold>,
     held: BTreeMap<PaymentId, Held>,
+    /// What the order became cheaper by; never more than what is left of its lines.
+    allowance: i128,
     /// The refunds that the order expects or knows.
     known_refunds: BTreeSet<RefundId>,
 }
@@ -232,6 +234,8 @@ impl Auditor {
                 let held = self.held.get_mut(&it.payment_id).ok_or("a release of unknown money")?;
                 held.allocated -= it.released.minor();
                 held.back += it.amount.minor();
+                expect!(it.allowance.minor() >= 0 && it.allowance <= it.released, "an allowance of {}", it.allowance);
+                self.allowance += it.allowance.minor();
                 Ok(())
             }
             It::RefundFailed(it) => {
@@ -281,6 +285,7 @@ impl Auditor {
             sum += parts[2];
         }
         expect!(sum == value.minor(), "{value} is not the sum {sum}");
+        self.allowance = self.allowance.min(self.left_of_lines());
         let freed: i128 = released.iter().map(|it| it.amount.minor()).sum();
         expect!(freed <= sum, "{freed} is released of {value}");
         for it in released {
@@ -316,8 +321,12 @@ impl Auditor {
         self.currency.map(|_| self.value() - self.allocated())
     }
 
-    /// What the order is worth without what was cancelled and returned.
+    /// What the order is worth without what was cancelled and returned, and without the allowance.
     fn value(&self) -> i128 {
+        self.left_of_lines() - self.allowance
+    }
+
+    fn left_of_lines(&self) -> i128 {
         self.lines.values().map(|it| it.worth()[2] - it.removed[2]).sum()
     }
 
@@ -348,7 +357,11 @@ impl Auditor {
         let earned = |kind: LineKind| kept_of.get(&kind).copied().unwrap_or(0);
         let sales = earned(LineKind::Goods) + earned(LineKind::Shipping);
         let booked = [Account::Sales, Account::Shipping, Account::Returns].map(|it| books.credit(currency, &it));
-        expect!(booked.iter().sum::<i128>() == sales, "{booked:?} of sales, shipping, returns for {sales} kept");
+        // What was delivered carries the allowance first: its net part is shown as returns, its tax is not owed.
+        let given = self.allowance.min(kept);
+        let not_sold = sales - booked.iter().sum::<i128>();
+        expect!((0..=given).contains(&not_sold), "{booked:?} of sales, shipping, returns for {sales} kept");
+        let (kept, kept_tax) = (kept - given, kept_tax - (given - not_sold));
         expect!(books.credit(currency, &Account::GiftCard) == earned(LineKind::GiftCard), "vouchers sold");
         expect!(
             books.debit(currency, &Account::ArCustomer) == (kept - allocated).max(0),
@@ -359,7 +372,7 @@ impl Auditor {
         let advance = (allocated - kept).max(0);
         expect!(deferred >= 0 && tax >= kept_tax, "deferred {deferred}, tax {tax} of which {kept_tax} kept");
         expect!(deferred + tax - kept_tax == advance, "deferred {deferred}, tax {tax} for an advance of {advance}");
-        self.check_taxes(currency, allocated == value)
+        self.check_taxes(currency, allocated == value && self.allowance == 0)
     }
 
     /// Of an order that is paid, every authority is owed its tax on exactly what is not removed.

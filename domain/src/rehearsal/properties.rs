@@ -14,6 +14,8 @@ use crate::rehearsal as say;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+const ORIGINS: [RefundOrigin; 2] = [RefundOrigin::Merchant, RefundOrigin::Replacement];
+
 /// Plays a plot: turns its steps into commands, shows every event to the auditor.
 struct Player {
     plot: Plot,
@@ -124,7 +126,9 @@ impl Player {
             Deed::Capture => say::capture_as(&payment, &id("k"), self.to_capture(step), flag),
             Deed::Void => say::void(&payment),
             Deed::Reverse => say::reverse(&payment, &captures()),
-            Deed::Refund => say::refund_as(RefundOrigin::Merchant, &payment, &format!("r-{payment}-{nth}"), of(left)),
+            Deed::Refund => {
+                say::refund_as(ORIGINS[nth % ORIGINS.len()], &payment, &format!("r-{payment}-{nth}"), of(left))
+            }
             Deed::Confirm => say::confirm(&payment, &refunds()),
             Deed::FailRefund => say::fail_refund(&payment, &refunds()),
             Deed::Dispute => {

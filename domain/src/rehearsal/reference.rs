@@ -79,6 +79,18 @@ fn a_refund_after_delivery_is_a_return() {
     compare(given, rows);
 }
 
+/// domain.md 3.1: the same two, asked of the payment itself.
+#[test]
+fn a_refund_of_the_payment_is_booked_like_one_of_the_order() {
+    let asked = || Command::from(refund("p-1", "r-1", "30.00"));
+    compare(captured(), vec![(asked(), "deferred_revenue 25.00, tax_payable 5.00 | refunds_pending 30.00")]);
+    let delivered = [captured(), vec![fulfil_all("f-1").into()]].concat();
+    compare(delivered, vec![(asked(), "tax_payable 5.00, returns 25.00 | refunds_pending 30.00")]);
+    let owed_again = refund_as(RefundOrigin::Replacement, "p-1", "r-1", eur("30.00"));
+    let delivered = [captured(), vec![fulfil_all("f-1").into()]].concat();
+    compare(delivered, vec![(owed_again.into(), "ar_customer 30.00 | refunds_pending 30.00")]);
+}
+
 /// domain.md 3.1: nothing is posted back for a fee that the provider keeps; one that it returns is.
 #[test]
 fn a_fee_stays_a_cost_unless_it_is_returned() {
@@ -225,8 +237,8 @@ fn what_is_paid_too_much_is_the_customers() {
             (refund("p-1", "r-1", "5.00").into(), "customer_credit 5.00 | refunds_pending 5.00"),
             (confirm("p-1", "r-1").into(), "refunds_pending 5.00 | bank 5.00"),
             (refund("p-1", "r-2", "10.00").into(), "deferred_revenue 10.00 | refunds_pending 10.00"),
-            // Paid for again by what did not arrive.
-            (fail_refund("p-1", "r-2").into(), "refunds_pending 10.00 | deferred_revenue 10.00"),
+            // The order stays cheaper: what did not arrive is the customer's.
+            (fail_refund("p-1", "r-2").into(), "refunds_pending 10.00 | customer_credit 10.00"),
         ],
     );
 }

@@ -86,12 +86,37 @@ fn what_was_paid_too_much_goes_back_before_the_order_owes_again() {
         "payment_id": "p-1",
         "amount": "20.00 EUR",
         "released": "5.00 EUR",
+        "allowance": "0.00 EUR",
         "entry": entry("deferred_revenue 5.00 | customer_credit 5.00"),
         "at": NOON,
     }]);
     assert_eq!(written(&events), expected);
     let order = told::<Order>(&[overpaid.as_slice(), &[release("p-1", "r-1", eur("20.00"))]].concat());
     assert_eq!(order.due(), Some(eur("5.00")));
+}
+
+#[test]
+fn an_allowance_makes_the_order_cheaper_and_leaves_nothing_due() {
+    let paid = [hundred(), allocate("p-1", "100.00")];
+    let order = told::<Order>(&paid);
+    let given = allow("p-1", "r-1", eur("30.00"));
+    let shown = written(&order.decide(&given).unwrap());
+    assert_eq!((&shown[0]["released"], &shown[0]["allowance"]), (&json!("30.00 EUR"), &json!("30.00 EUR")));
+    assert_eq!(shown[0]["entry"], entry("deferred_revenue 30.00 | customer_credit 30.00"));
+    let order = told::<Order>(&[paid.as_slice(), &[given.clone()]].concat());
+    assert_eq!((order.due(), order.allocated()), (Some(eur("0.00")), Some(eur("70.00"))));
+    // Whatever comes back later gives back what was paid and no more.
+    let order = told::<Order>(&[paid.as_slice(), &[given, cancel_all("x-1")]].concat());
+    assert_eq!((order.due(), order.allocated()), (Some(eur("0.00")), Some(eur("0.00"))));
+    assert_eq!(order.funds()[0].refunded, eur("100.00"));
+}
+
+#[test]
+fn an_allowance_takes_first_what_another_payment_replaces() {
+    let order = told::<Order>(&[hundred(), allocate("p-1", "100.00"), allocate("p-2", "60.00")]);
+    let shown = written(&order.decide(&allow("p-1", "r-1", eur("100.00"))).unwrap());
+    assert_eq!((&shown[0]["released"], &shown[0]["allowance"]), (&json!("100.00 EUR"), &json!("40.00 EUR")));
+    assert_eq!(shown[1]["allocated"], json!("60.00 EUR"));
 }
 
 #[test]
