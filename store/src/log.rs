@@ -222,7 +222,7 @@ impl Log {
         .bind(columns.categories)
         .bind(columns.names)
         .bind(columns.expected)
-        .bind(columns.event_streams)
+        .bind(columns.counts)
         .bind(columns.event_ids)
         .bind(columns.kinds)
         .bind(columns.payloads)
@@ -274,7 +274,7 @@ impl Log {
     /// [`LogError::Database`].
     pub async fn read(&self, after: Position, limit: i64) -> Result<Vec<Stored>, LogError> {
         let sql = sqlx::AssertSqlSafe(format!("{EVENT} where e.position > $1 order by e.position limit $2"));
-        Ok(sqlx::query_as(sql).bind(after).bind(limit.min(READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_as(sql).bind(after).bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
     /// The next events of some kinds after a position and up to another, in order.
@@ -291,7 +291,7 @@ impl Log {
             "{EVENT} where e.position > $1 and e.position <= $2 and e.kind = any($3) order by e.position limit $4"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(up_to).bind(kinds);
-        Ok(rows.bind(limit.min(READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+        Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
     /// A merchant's next events after a position, in order; at most `limit` and [`READ_EVENTS_MAX`].
@@ -311,7 +311,7 @@ impl Log {
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(merchant.as_str());
         let rows = rows.bind(&filter.category).bind(&filter.name).bind(&filter.kind);
-        Ok(rows.bind(limit.min(READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+        Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
     /// How far the policies have answered the history.
@@ -366,7 +366,7 @@ struct Columns<'a> {
     categories: Vec<&'static str>,
     names: Vec<&'a str>,
     expected: Vec<i64>,
-    event_streams: Vec<i32>,
+    counts: Vec<i32>,
     event_ids: Vec<Uuid>,
     kinds: Vec<&'static str>,
     payloads: Vec<&'a [u8]>,
@@ -386,8 +386,8 @@ impl<'a> Columns<'a> {
         self.expected.push(it.expected);
         // Arrays of PostgreSQL count from 1. A batch is far below two thousand million streams.
         let nth = i32::try_from(self.merchants.len()).unwrap_or(i32::MAX);
+        self.counts.push(i32::try_from(it.events.len()).unwrap_or(i32::MAX));
         for event in &it.events {
-            self.event_streams.push(nth);
             self.event_ids.push(event.event_id);
             self.kinds.push(event.kind);
             self.payloads.push(&event.payload);
