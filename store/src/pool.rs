@@ -6,7 +6,7 @@
 //! comes back, and transactions begin only here.
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool, Postgres, Transaction};
+use sqlx::{Connection, Executor, PgPool, Postgres, Transaction};
 use std::time::Duration;
 
 /// How long a statement may run.
@@ -17,6 +17,8 @@ const LOCK_TIMEOUT_S: u32 = 10;
 const IDLE_TRANSACTION_TIMEOUT_S: u32 = 60;
 /// How long to wait for a free connection.
 const ACQUIRE_TIMEOUT_S: u64 = 2;
+/// A connection that has idled for longer is asked whether it lives before it is used.
+pub const IDLE_UNTESTED_MAX: Duration = Duration::from_millis(500);
 
 /// A pool of guarded connections.
 ///
@@ -48,8 +50,12 @@ pub fn guarded(connections_max: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections_max)
         .acquire_timeout(Duration::from_secs(ACQUIRE_TIMEOUT_S))
-        // A dead connection shows itself at its next use; asking first costs a round trip each time.
+        // Asking each time would cost a round trip each time; never asking, an error for every connection of the pool
+        // after a restart of PostgreSQL. A busy connection that dies shows itself at its next use.
         .test_before_acquire(false)
+        .before_acquire(|connection, it| {
+            Box::pin(async move { Ok(it.idle_for < IDLE_UNTESTED_MAX || connection.ping().await.is_ok()) })
+        })
         .after_release(|connection, _| Box::pin(async move { Ok(connection.execute("ROLLBACK").await.is_ok()) }))
 }
 
