@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::problem::Problem;
+use crate::queries::parameters;
 use crate::server::Caller;
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -58,10 +59,8 @@ struct Asked {
 }
 
 fn asked(request: &HttpRequest) -> Result<Asked, Problem> {
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let pairs = pairs.map_err(|error| Problem::bad_parameter("bad_parameter", "", &error.to_string()))?;
     let mut asked = Asked { after: Position::START, limit: PAGE_EVENTS, filter: HistoryFilter::default() };
-    for (name, value) in pairs.into_inner() {
+    for (name, value) in parameters(request)? {
         let bad = |message: &str| Problem::bad_parameter("bad_parameter", &name, message);
         match name.as_str() {
             "after" => match value.parse() {
@@ -113,7 +112,7 @@ pub(crate) async fn one(
     caller: Caller,
     position: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let number: i64 = position.parse().map_err(|_| Problem::not_found("event"))?;
+    let number = position.parse().ok().filter(|it: &i64| *it > 0).ok_or_else(|| Problem::not_found("event"))?;
     let all = HistoryFilter::default();
     let stored = engine.log.history(&caller.merchant, &all, Position::new(number - 1), 1).await;
     let stored = stored.map_err(|error| unavailable(&error))?.into_iter().next();

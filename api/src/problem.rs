@@ -5,7 +5,7 @@ use crate::write::NotDone;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
-use mizan_domain::Refused;
+use mizan_domain::{Refused, card_number};
 use serde::Serialize;
 use std::fmt;
 use utoipa::ToSchema;
@@ -52,7 +52,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
             code: code.to_owned(),
-            detail: detail.into(),
+            detail: without_card_number(detail.into()),
             retryable: status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS,
             errors: Vec::new(),
         }
@@ -60,6 +60,7 @@ impl Problem {
 
     fn at(mut self, pointer: Option<String>) -> Self {
         let detail = self.detail.clone();
+        let pointer = pointer.map(|it| if card_number::found_in(&it) { String::new() } else { it });
         self.errors.extend(pointer.map(|pointer| FieldError { pointer, detail }));
         self
     }
@@ -164,6 +165,14 @@ impl Problem {
             "slow down: the RateLimit headers say how much is left",
         )
     }
+}
+
+/// A card number is never repeated, whatever it was sent as: the name of a field, a currency, an amount.
+fn without_card_number(detail: String) -> String {
+    if card_number::found_in(&detail) {
+        return "there is a card number in it, which must never be sent here; it is not repeated".to_owned();
+    }
+    detail
 }
 
 impl From<Fault> for Problem {

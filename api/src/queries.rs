@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::problem::Problem;
-use crate::server::Caller;
+use crate::server::{Caller, only};
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mizan_projections::{Answer, Page, accounts, journal, orders, payments, statements, takings};
@@ -17,10 +17,7 @@ type Answered = Result<HttpResponse, Problem>;
 
 /// What is asked where.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
-    let get = |path: &str| {
-        let wrong_method = web::route().to(|| async { Err::<String, _>(Problem::method_not_allowed()) });
-        web::resource(format!("/queries/{path}")).default_service(wrong_method)
-    };
+    let get = |path: &str| web::resource(format!("/queries/{path}")).default_service(only("GET"));
     config
         .service(get("orders").route(web::get().to(orders_list)))
         .service(get("orders/{id}").route(web::get().to(order)))
@@ -40,7 +37,8 @@ async fn orders_list(engine: web::Data<Engine>, caller: Caller, request: HttpReq
 
 async fn order(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
     no_more(&ready(&engine, &request).await?)?;
-    let found = orders::get(&engine.reads, &caller.merchant, &id).await?.ok_or_else(|| Problem::not_found("order"))?;
+    let found = orders::get(&engine.reads, &caller.merchant, named(&id, "order")?).await?;
+    let found = found.ok_or_else(|| Problem::not_found("order"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
 }
@@ -52,7 +50,7 @@ async fn payments_list(engine: web::Data<Engine>, caller: Caller, request: HttpR
 
 async fn payment(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
     no_more(&ready(&engine, &request).await?)?;
-    let found = payments::get(&engine.reads, &caller.merchant, &id).await?;
+    let found = payments::get(&engine.reads, &caller.merchant, named(&id, "payment")?).await?;
     let found = found.ok_or_else(|| Problem::not_found("payment"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
@@ -75,7 +73,8 @@ async fn trial_balance(engine: web::Data<Engine>, caller: Caller, request: HttpR
 
 async fn statement(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
     let pairs = ready(&engine, &request).await?;
-    Ok(HttpResponse::Ok().json(statements::get(&engine.reads, &caller.merchant, &id, &pairs).await?))
+    let id = named(&id, "customer")?;
+    Ok(HttpResponse::Ok().json(statements::get(&engine.reads, &caller.merchant, id, &pairs).await?))
 }
 
 async fn daily_takings(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
@@ -88,10 +87,13 @@ async fn daily_takings(engine: web::Data<Engine>, caller: Caller, request: HttpR
 /// They then also show what the policies did about the command with that position, because that was recorded before
 /// the command was answered: the wait is for the head of the log.
 async fn ready(engine: &Engine, request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
-    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let pairs = pairs.map_err(|error| Problem::bad_parameter("bad_parameter", "", &error.to_string()))?.into_inner();
-    let (minimum, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "min_position");
-    let Some((_, text)) = minimum.first() else { return Ok(pairs) };
+    let (minimum, pairs): (Vec<_>, Vec<_>) =
+        parameters(request)?.into_iter().partition(|(name, _)| name == "min_position");
+    let text = match minimum.as_slice() {
+        [] => return Ok(pairs),
+        [(_, text)] => text,
+        [..] => return Err(Problem::bad_parameter("repeated_parameter", "min_position", "min_position stands twice")),
+    };
     let wanted: i64 = text.parse().ok().filter(|it| *it >= 0).ok_or_else(|| {
         Problem::bad_parameter("bad_parameter", "min_position", "write the position of a command's answer: 0 or more")
     })?;
@@ -104,6 +106,21 @@ async fn ready(engine: &Engine, request: &HttpRequest) -> Result<Vec<(String, St
         Ok(()) => Ok(pairs),
         Err(lagging) => Err(Problem::lagging(wanted.number(), lagging.position.number())),
     }
+}
+
+/// The parameters of a question. PostgreSQL has no text with a NUL in it, so none can be asked for.
+pub(crate) fn parameters(request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs = pairs.map_err(|error| Problem::bad_parameter("bad_parameter", "", &error.to_string()))?.into_inner();
+    match pairs.iter().find(|(_, value)| value.contains('\0')) {
+        Some((name, _)) => Err(Problem::bad_parameter("bad_value", name, "the value has a NUL in it")),
+        None => Ok(pairs),
+    }
+}
+
+/// The id in an address; nothing has a name with a NUL in it.
+fn named<'a>(id: &'a web::Path<String>, what: &str) -> Result<&'a str, Problem> {
+    if id.contains('\0') { Err(Problem::not_found(what)) } else { Ok(id.as_str()) }
 }
 
 /// A query for one thing takes no parameters.

@@ -7,9 +7,9 @@ use crate::problem::Problem;
 use crate::{events, health, openapi, queries};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Server, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::{Compress, DefaultHeaders, Next, from_fn};
-use actix_web::{App, FromRequest, HttpRequest, HttpServer, ResponseError, web};
+use actix_web::{App, FromRequest, HttpRequest, HttpServer, ResponseError, Route, web};
 use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -121,13 +121,13 @@ pub fn serve(engine: web::Data<Engine>, settings: Settings, listener: TcpListene
 }
 
 fn routes(config: &mut web::ServiceConfig, document: &Arc<utoipa::openapi::OpenApi>) {
-    let wrong_method = || web::route().to(|| async { Err::<String, _>(Problem::method_not_allowed()) });
-    let get = |path: &str| web::resource(path).default_service(wrong_method());
+    let get = |path: &str| web::resource(path).default_service(only("GET"));
+    let post = |path: &str| web::resource(path).default_service(only("POST"));
     config.service(
         web::scope("/v1")
             .wrap(from_fn(limit))
-            .service(get("/commands").route(web::post().to(commands::many)))
-            .service(get("/commands/{command}").route(web::post().to(commands::one)))
+            .service(post("/commands").route(web::post().to(commands::many)))
+            .service(post("/commands/{command}").route(web::post().to(commands::one)))
             .service(get("/events").route(web::get().to(events::list)))
             .service(get("/events/{position}").route(web::get().to(events::one)))
             .configure(queries::routes)
@@ -139,6 +139,15 @@ fn routes(config: &mut web::ServiceConfig, document: &Arc<utoipa::openapi::OpenA
         .service(get("/metrics").route(web::get().to(health::metrics)))
         .configure(|config| openapi::routes(config, document))
         .default_service(web::route().to(|| async { Err::<String, _>(Problem::not_found("address")) }));
+}
+
+/// What a resource answers to every other method; it has to name the one that it knows (RFC 9110, 15.5.6).
+pub(crate) fn only(allowed: &'static str) -> Route {
+    web::route().to(move || async move {
+        let mut response = Problem::method_not_allowed().error_response();
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        response
+    })
 }
 
 /// Counts, times and logs every request.

@@ -5,6 +5,7 @@ use super::{EXIT_REFUSED, Outcome, grouped, per_second, say};
 use crate::commands::http::{BULK_COMMANDS_MAX, BulkOutcome, bulk, lines, plain_context};
 use crate::engine::{Engine, Place};
 use indicatif::{ProgressBar, ProgressStyle};
+use mizan_domain::card_number;
 use mizan_domain::id::MerchantId;
 use mizan_domain::text::Text;
 use serde::Serialize;
@@ -119,10 +120,10 @@ async fn import(
                 if problem.retryable {
                     return Err(format!("line {}: {problem}; run the same import again", report.lines).into());
                 }
-                serde_json::to_writer(
-                    &mut *file,
-                    &RefusedLine { line: first_line + outcome.index + 1, problem, text },
-                )?;
+                // The report is kept, and a card number is not.
+                let text = if card_number::found_in(text) { "" } else { text };
+                let line = first_line + outcome.index + 1;
+                serde_json::to_writer(&mut *file, &RefusedLine { line, problem, text })?;
                 file.write_all(b"\n")?;
             }
         }

@@ -104,7 +104,7 @@ fn to_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 }
 
 /// The codes that a checked field can give.
-const CODES: [&str; 18] = [
+const CODES: [&str; 19] = [
     "unknown_currency",
     "not_an_amount",
     "negative_amount",
@@ -123,6 +123,7 @@ const CODES: [&str; 18] = [
     "not_a_time",
     "time_in_future",
     "time_too_old",
+    "wrong_type",
 ];
 
 fn coded<E: de::Error>(code: &str, message: impl fmt::Display) -> E {
