@@ -384,9 +384,9 @@ impl Order {
         cause: &str,
     ) -> Result<Removal, Refusal> {
         let lines = line::values(&self.lines, lines, placed.currency);
-        let value = placed.money(lines.iter().map(|it| it.gross.minor()).sum());
         let held = placed.allocated(&self.funds);
         let left = self.standing(after, held);
+        let value = placed.money(self.standing(&self.lines, held).value() - left.value());
         let allocated = held.at_most(placed.money(left.value()));
         let free = held.minus(allocated)?;
         let released = funds::release(&self.funds, free, placed.refund_order, |payment_id| match refund_to {

@@ -33,6 +33,7 @@ create table orders (
     refunded numeric not null,
     cancelled_value numeric not null,
     returned_value numeric not null,
+    allowance numeric not null,
     placed_at timestamptz,
     updated_at timestamptz not null,
     revision bigint not null,
@@ -41,9 +42,6 @@ create table orders (
     payments json not null,
     primary key (merchant_id, order_id)
 ) with (fillfactor = 80);
-
-create index orders_by_time on orders (merchant_id, placed_at, order_id);
-create index orders_by_customer on orders (merchant_id, customer_id, order_id);
 
 create table payments (
     merchant_id text collate "C" not null,
@@ -77,10 +75,6 @@ create table payments (
     disputes json not null,
     primary key (merchant_id, payment_id)
 ) with (fillfactor = 80);
-
-create index payments_by_time on payments (merchant_id, created_at, payment_id);
-create index payments_by_order on payments (merchant_id, order_id, payment_id);
-create index payments_by_customer on payments (merchant_id, customer_id, payment_id);
 
 create table accounts (
     merchant_id text collate "C" not null,
@@ -118,9 +112,6 @@ create table journal (
     primary key (merchant_id, position, leg)
 );
 
-create index journal_by_account on journal (merchant_id, account, position);
-create index journal_by_time on journal (merchant_id, effective_at, position);
-
 -- What customers owe: one row a fact that changes it.
 create table statement_lines (
     merchant_id text collate "C" not null,
@@ -138,10 +129,6 @@ create table statement_lines (
     primary key (merchant_id, position)
 );
 
-create index statement_lines_by_customer on statement_lines (merchant_id, customer_id, at, position)
-    where customer_id is not null;
-create index statement_lines_by_order on statement_lines (merchant_id, order_id) where customer_id is null;
-
 -- What came in and went out: one row a movement of money between customers, providers and the merchant.
 create table takings (
     merchant_id text collate "C" not null,
@@ -157,5 +144,3 @@ create table takings (
     disputed numeric not null,
     primary key (merchant_id, position)
 );
-
-create index takings_by_time on takings (merchant_id, at);

@@ -59,10 +59,12 @@ pub struct OrderRow {
     pub credit: Amount,
     /// Money of its payments that went back, or is on its way back.
     pub refunded: Amount,
-    /// The gross of what was cancelled.
+    /// What the customer pays less for what was cancelled.
     pub cancelled_value: Amount,
-    /// The gross of what came back.
+    /// What the customer pays less for what came back.
     pub returned_value: Amount,
+    /// What the order became cheaper by because a payment of it was refunded without a cancellation or return.
+    pub allowance: Amount,
     /// When it was placed; none before.
     pub placed_at: Option<DateTime<Utc>>,
     /// When its last event happened.
@@ -151,6 +153,7 @@ const SAVE: &str = upsert!(
         refunded,
         cancelled_value,
         returned_value,
+        allowance,
         placed_at,
         updated_at,
         revision,
@@ -178,7 +181,7 @@ fn fold(row: &mut Option<OrderRow>, recorded: &Recorded, event: &order::Event) -
             row.currency = it.currency.to_string();
             row.placed_at = Some(row.updated_at);
             (row.net, row.tax, row.gross) = (nothing, nothing, nothing);
-            (row.cancelled_value, row.returned_value) = (nothing, nothing);
+            (row.cancelled_value, row.returned_value, row.allowance) = (nothing, nothing, nothing);
             row.add_lines(&it.lines, it.total)
         }
         order::Event::LinesAdded(it) => row.add_lines(&it.lines, it.total),
@@ -197,7 +200,9 @@ fn fold(row: &mut Option<OrderRow>, recorded: &Recorded, event: &order::Event) -
         order::Event::PaymentReleased(it) => {
             let payment = row.payment(&it.payment_id)?;
             payment.allocated.take(it.released)?;
-            payment.refunded.add(it.amount)
+            payment.refunded.add(it.amount)?;
+            // Before its placement an order loses nothing, and what waits may be in another currency.
+            if it.allowance.is_positive() { row.allowance.add(it.allowance) } else { Ok(()) }
         }
         order::Event::RefundFailed(it) => row.payment(&it.payment_id)?.refunded.take(it.amount),
     }
@@ -223,6 +228,7 @@ impl OrderRow {
             refunded: nothing,
             cancelled_value: nothing,
             returned_value: nothing,
+            allowance: nothing,
             placed_at: None,
             updated_at: effective_at(&recorded.event),
             revision: recorded.revision,
@@ -309,6 +315,7 @@ static LISTING: Listing = Listing {
         Field::of("refunded", Kind::Decimal),
         Field::of("cancelled_value", Kind::Decimal),
         Field::of("returned_value", Kind::Decimal),
+        Field::of("allowance", Kind::Decimal),
         Field::nullable("placed_at", Kind::Timestamp),
         Field::sorted("updated_at", Kind::Timestamp),
         Field::sorted("position", Kind::Integer),

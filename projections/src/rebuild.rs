@@ -40,7 +40,7 @@ pub struct RebuildReport {
     pub position: Position,
     /// How many events were applied.
     pub events: i64,
-    /// How long applying them took, in milliseconds; comparing is not included.
+    /// How long applying and indexing them took, in milliseconds; comparing is not included.
     pub elapsed_ms: u64,
     /// Events applied per second.
     pub events_per_second: u64,
@@ -119,6 +119,9 @@ impl<'a, P: FnMut(Progress)> Rebuild<'a, P> {
         }
         let live = live_mark(pool).await?;
         self.build(live.position).await?;
+        let begun = Instant::now();
+        schema::index_next(pool).await?;
+        self.elapsed += begun.elapsed();
         let (mut compared_at, mut tables, mut differences) = (None, BTreeMap::new(), Vec::new());
         if live.shape == schema::shape() {
             let (position, mut snapshot) = self.meet().await?;

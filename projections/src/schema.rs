@@ -14,6 +14,7 @@ pub const NEXT: &str = "read_next";
 const FOLD_VERSION: &str = "1";
 
 const TABLES: &str = include_str!("../../migrations/read/read_models.sql");
+const INDEXES: &str = include_str!("../../migrations/read/read_indexes.sql");
 
 /// Held while a schema is made, so that two processes that start at once make one.
 const MAKING_LOCK: i64 = 0x4d49_5a41_4e02;
@@ -21,7 +22,7 @@ const MAKING_LOCK: i64 = 0x4d49_5a41_4e02;
 /// What this program makes: its tables and its way to fill them.
 #[must_use]
 pub fn shape() -> String {
-    derived_uuid(&["read-models", FOLD_VERSION, TABLES]).to_string()
+    derived_uuid(&["read-models", FOLD_VERSION, TABLES, INDEXES]).to_string()
 }
 
 /// Makes the live read models, empty, where there are none.
@@ -34,15 +35,30 @@ pub async fn prepare(pool: &PgPool) -> sqlx::Result<()> {
     if !enter(&mut tx, LIVE).await? {
         sqlx::raw_sql("create schema if not exists read").execute(&mut *tx).await?;
         fill(&mut tx, LIVE).await?;
+        sqlx::raw_sql(INDEXES).execute(&mut *tx).await?;
     }
     tx.commit().await
 }
 
-/// Makes the tables of a rebuild, empty; what an earlier rebuild left there goes.
+/// Makes the tables of a rebuild, empty and without indexes; what an earlier rebuild left there goes.
 pub(crate) async fn make_next(pool: &PgPool) -> sqlx::Result<()> {
     let mut tx = pool::transaction(pool).await?;
     sqlx::raw_sql("drop schema if exists read_next cascade; create schema read_next").execute(&mut *tx).await?;
     fill(&mut tx, NEXT).await?;
+    tx.commit().await
+}
+
+/// Makes the indexes of a rebuild, which by now has its rows.
+pub(crate) async fn index_next(pool: &PgPool) -> sqlx::Result<()> {
+    let mut tx = pool::transaction(pool).await?;
+    enter(&mut tx, NEXT).await?;
+    // As long as it takes, and with room to sort.
+    sqlx::raw_sql("set local statement_timeout = 0; set local maintenance_work_mem = '256MB'")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::raw_sql(INDEXES).execute(&mut *tx).await?;
+    // Without it the first queries after the flip would be planned for empty tables.
+    sqlx::raw_sql("analyze orders, payments, accounts, journal, statement_lines, takings").execute(&mut *tx).await?;
     tx.commit().await
 }
 

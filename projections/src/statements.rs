@@ -77,6 +77,8 @@ names! {
         LinesCancelled = "lines_cancelled",
         /// Units came back: less is owed.
         LinesReturned = "lines_returned",
+        /// The order became cheaper: less is owed.
+        AllowanceGranted = "allowance_granted",
         /// The customer paid: less is owed.
         PaymentCaptured = "payment_captured",
         /// What they paid did not hold: more is owed.
@@ -133,6 +135,10 @@ impl<'a> Line<'a> {
                 it.return_id.to_string(),
                 it.value.negated(),
             ),
+            It::PaymentReleased(it) if it.allowance.is_positive() => {
+                let fact_id = it.refund_id.to_string();
+                (StatementLineKind::AllowanceGranted, it.entry.party(), &it.order_id, fact_id, it.allowance.negated())
+            }
             // Money only changes its place: the customer owes neither more nor less.
             It::LinesFulfilled(_) | It::PaymentAllocated(_) | It::PaymentReleased(_) | It::RefundFailed(_) => {
                 return None;

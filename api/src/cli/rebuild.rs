@@ -49,8 +49,12 @@ fn print(report: &RebuildReport) {
         say(format_args!("  rebuilt  {}", it.rebuilt.as_deref().unwrap_or("nothing")));
     }
     say(match (report.compared_at, report.differences.is_empty()) {
-        (Some(position), true) => format!("\nAt position {position} the live read models were the same, byte for byte."),
-        (Some(position), false) => format!("\nTHE LIVE READ MODELS DIFFERED at position {position}; the rebuilt ones are live now."),
+        (Some(position), true) => {
+            format!("\nAt position {position} the live read models were the same, byte for byte.")
+        }
+        (Some(position), false) => {
+            format!("\nTHE LIVE READ MODELS DIFFERED at position {position}; the rebuilt ones are live now.")
+        }
         (None, _) => "\nThe live read models were made by another version and are replaced.".to_owned(),
     });
 }

@@ -218,7 +218,7 @@ pub struct LinesCancelled {
     pub cancellation_id: CancellationId,
     /// The units and their value.
     pub lines: Vec<LineValue>,
-    /// The sum of their gross values.
+    /// What the customer is to pay less: the sum of their gross values, but for what an allowance had given already.
     pub value: Money,
     /// Where their money goes.
     pub refund_to: RefundTo,
@@ -242,7 +242,7 @@ pub struct LinesReturned {
     pub return_id: ReturnId,
     /// The units and their value.
     pub lines: Vec<LineValue>,
-    /// The sum of their gross values.
+    /// What the customer is to pay less: the sum of their gross values, but for what an allowance had given already.
     pub value: Money,
     /// Where their money goes.
     pub refund_to: RefundTo,

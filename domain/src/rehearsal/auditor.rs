@@ -284,8 +284,9 @@ impl Auditor {
             line.removed.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
             sum += parts[2];
         }
-        expect!(sum == value.minor(), "{value} is not the sum {sum}");
-        self.allowance = self.allowance.min(self.left_of_lines());
+        let given_already = (self.allowance - self.left_of_lines()).max(0);
+        self.allowance -= given_already;
+        expect!(sum - given_already == value.minor(), "{value} is not the sum {sum} less {given_already}");
         let freed: i128 = released.iter().map(|it| it.amount.minor()).sum();
         expect!(freed <= sum, "{freed} is released of {value}");
         for it in released {

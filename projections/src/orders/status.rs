@@ -49,7 +49,7 @@ impl OrderRow {
             self.refunded.add(it.refunded)?;
             self.credit.add(it.offered.minus(it.allocated)?.minus(it.refunded)?.max(nothing))?;
         }
-        self.value = self.gross.minus(self.cancelled_value)?.minus(self.returned_value)?;
+        self.value = self.gross.minus(self.cancelled_value)?.minus(self.returned_value)?.minus(self.allowance)?;
         self.due = self.value.minus(self.allocated)?;
         self.status = self.derived_status();
         self.payment_status = match (self.placed_at, self.due.is_positive(), self.allocated.is_positive()) {
