@@ -69,9 +69,12 @@ pub(crate) async fn apply_batch(
     );
     let is_shared = guard == Guard::Shared;
     if !setting.bind(is_shared).bind(RUNNER_LOCK).bind(schema).fetch_one(&mut *tx).await? {
+        tx.rollback().await?;
         return Ok(Applied::Busy);
     }
     if !advance(&mut tx, mark, last.position).await? {
+        // Now, and not when the connection is handed back some time: the lock goes with it.
+        tx.rollback().await?;
         return Ok(Applied::Moved);
     }
     apply(&mut tx, batch).await?;

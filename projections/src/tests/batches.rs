@@ -152,7 +152,7 @@ async fn an_unreadable_event_halts_the_read_models_and_they_say_so() {
     ledger.does("m-1", place("o-2", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
     projector.wake();
     let mut states = projector.watch();
-    let state = states.wait_for(|it| it.halted.is_some()).await.unwrap().clone();
+    let state = states.wait_for(|it| it.halted.is_some() && it.lag_events() == 2).await.unwrap().clone();
     let halted = state.halted.clone().unwrap();
     assert_eq!((state.position, halted.position, state.lag_events()), (Position::new(1), Position::new(2), 2));
     assert!(halted.reason.contains("order-exploded.v1"), "{}", halted.reason);
