@@ -118,8 +118,6 @@ declare
     barred int[] := '{}';
     winners int;
     winners_before int;
-    written bigint;
-    is_complete boolean;
     total bigint;
     base bigint;
     now_at timestamptz;
@@ -140,8 +138,8 @@ begin
         for update
     ) locked on true;
 
-    -- New streams and keys are written in the hope that nobody has them, which saves looking. Where somebody has, all
-    -- of that is undone, and whoever lost is left out of the next attempt.
+    -- New streams and keys are written in the hope that nobody has them, which saves looking. Where somebody has, or
+    -- is just writing them and is waited for, all of that is undone and whoever lost is left out of the next attempt.
     loop
         select array_agg(case when actual[s.no] <> expected[s.no] then 'conflict'
                               when s.no = any (barred) then 'key_used'
@@ -159,24 +157,15 @@ begin
 
             insert into streams (stream_id, merchant_id, category, name, revision) overriding system value
             select new_ids[s.no], merchants[s.no], categories[s.no], names[s.no], counts[s.no]
-            from generate_subscripts(merchants, 1) as s(no) where new_ids[s.no] is not null order by s.no
-            on conflict do nothing;
-            get diagnostics written = row_count;
-            is_complete := written = cardinality(array_remove(new_ids, null));
+            from generate_subscripts(merchants, 1) as s(no) where new_ids[s.no] is not null order by s.no;
 
-            if is_complete and cardinality(keys) > 0 then
-                insert into command_keys (merchant_id, key, fingerprint, category, name, first_revision, last_revision)
-                select merchants[k.s], k.key, k.fingerprint, categories[k.s], names[k.s], k.first_revision, k.last_revision
-                from unnest(key_streams, keys, fingerprints, first_revisions, last_revisions)
-                    as k(s, key, fingerprint, first_revision, last_revision)
-                where outcomes[k.s] = 'appended' order by merchants[k.s] collate "C", k.key
-                on conflict do nothing;
-                get diagnostics written = row_count;
-                is_complete := written = (select count(*) from unnest(key_streams) as k(s) where outcomes[k.s] = 'appended');
-            end if;
-            exit when is_complete;
-            raise exception using errcode = 'MZ001', message = 'undo';
-        exception when sqlstate 'MZ001' then
+            insert into command_keys (merchant_id, key, fingerprint, category, name, first_revision, last_revision)
+            select merchants[k.s], k.key, k.fingerprint, categories[k.s], names[k.s], k.first_revision, k.last_revision
+            from unnest(key_streams, keys, fingerprints, first_revisions, last_revisions)
+                as k(s, key, fingerprint, first_revision, last_revision)
+            where outcomes[k.s] = 'appended' order by merchants[k.s] collate "C", k.key;
+            exit;
+        exception when unique_violation then
             -- Not locked: a stream that was new to this batch and exists has lost already.
             select array_agg(coalesce(ids[s.no], known.stream_id) order by s.no),
                    array_agg(coalesce(known.revision, actual[s.no]) order by s.no)
