@@ -101,10 +101,13 @@ async fn ready(engine: &Engine, request: &HttpRequest) -> Result<Vec<(String, St
         tracing::error!(%error, "the head of the log could not be read");
         Problem::unavailable("the event log does not answer; ask again in a moment")
     })?;
-    let wanted = head.max(Position::new(wanted));
-    match engine.projector.wait_for(wanted, WAIT_MAX).await {
+    if Position::new(wanted) > head {
+        let message = format!("the history ends at position {head}; write the position of a command's answer");
+        return Err(Problem::bad_parameter("position_in_future", "min_position", &message));
+    }
+    match engine.projector.wait_for(head, WAIT_MAX).await {
         Ok(()) => Ok(pairs),
-        Err(lagging) => Err(Problem::lagging(wanted.number(), lagging.position.number())),
+        Err(lagging) => Err(Problem::lagging(head.number(), lagging.position.number())),
     }
 }
 
