@@ -103,7 +103,7 @@ fn an_allowance_makes_the_order_cheaper_and_leaves_nothing_due() {
     let shown = written(&order.decide(&given).unwrap());
     assert_eq!((&shown[0]["released"], &shown[0]["allowance"]), (&json!("30.00 EUR"), &json!("30.00 EUR")));
     assert_eq!(shown[0]["entry"], entry("deferred_revenue 30.00 | customer_credit 30.00"));
-    let order = told::<Order>(&[paid.as_slice(), &[given.clone()]].concat());
+    let order = told::<Order>(&[hundred(), allocate("p-1", "100.00"), given.clone()]);
     assert_eq!((order.due(), order.allocated()), (Some(eur("0.00")), Some(eur("70.00"))));
     // Whatever comes back later gives back what was paid and no more.
     let order = told::<Order>(&[paid.as_slice(), &[given, cancel_all("x-1")]].concat());
