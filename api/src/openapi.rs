@@ -69,6 +69,11 @@ pub(crate) fn routes(config: &mut web::ServiceConfig, document: &Arc<OpenApi>) {
 }
 
 fn with_schemas(components: ComponentsBuilder) -> Components {
+    components.schemas_from_iter(answers()).build()
+}
+
+/// The schemas of everything that is answered.
+fn answers() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = Vec::new();
     add::<CommandAnswer>(&mut schemas);
     add::<BulkItem>(&mut schemas);
@@ -77,21 +82,35 @@ fn with_schemas(components: ComponentsBuilder) -> Components {
     add::<Readiness>(&mut schemas);
     add::<EventView>(&mut schemas);
     add::<EventPage>(&mut schemas);
-    add::<Page<orders::OrderRow>>(&mut schemas);
-    add::<Answer<orders::OrderRow>>(&mut schemas);
-    add::<Page<payments::PaymentRow>>(&mut schemas);
-    add::<Answer<payments::PaymentRow>>(&mut schemas);
-    add::<Page<accounts::AccountRow>>(&mut schemas);
-    add::<Page<journal::JournalEntry>>(&mut schemas);
-    add::<Answer<accounts::TrialBalance>>(&mut schemas);
-    add::<Answer<statements::Statement>>(&mut schemas);
-    add::<Page<takings::DayRow>>(&mut schemas);
-    components.schemas_from_iter(schemas).build()
+    add_as::<Page<orders::OrderRow>>(&mut schemas, page::<orders::OrderRow>());
+    add_as::<Answer<orders::OrderRow>>(&mut schemas, answer::<orders::OrderRow>());
+    add_as::<Page<payments::PaymentRow>>(&mut schemas, page::<payments::PaymentRow>());
+    add_as::<Answer<payments::PaymentRow>>(&mut schemas, answer::<payments::PaymentRow>());
+    add_as::<Page<accounts::AccountRow>>(&mut schemas, page::<accounts::AccountRow>());
+    add_as::<Page<journal::JournalEntry>>(&mut schemas, page::<journal::JournalEntry>());
+    add_as::<Answer<accounts::TrialBalance>>(&mut schemas, answer::<accounts::TrialBalance>());
+    add_as::<Answer<statements::Statement>>(&mut schemas, answer::<statements::Statement>());
+    add_as::<Page<takings::DayRow>>(&mut schemas, page::<takings::DayRow>());
+    schemas
 }
 
 fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    schemas.push((T::name().into_owned(), <T as PartialSchema>::schema()));
+    add_as::<T>(schemas, T::name().into_owned());
+}
+
+fn add_as<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>, name: String) {
+    schemas.push((name, <T as PartialSchema>::schema()));
     T::schemas(schemas);
+}
+
+/// Every page has a name of its own: utoipa calls them all `Page`.
+fn page<T: ToSchema>() -> String {
+    format!("PageOf{}", T::name())
+}
+
+/// The same for single things.
+fn answer<T: ToSchema>() -> String {
+    format!("AnswerOf{}", T::name())
 }
 
 fn reference(name: &str) -> RefOr<Schema> {
@@ -222,30 +241,27 @@ fn queries() -> Vec<(&'static str, Operation)> {
         OperationBuilder::new().operation_id(Some(id)).tag("operations").summary(Some(summary))
     };
     vec![
-        ("/v1/queries/orders", list("orders", "Orders", &Page::<orders::OrderRow>::name(), &orders::fields())),
-        ("/v1/queries/orders/{id}", by_id("order", "One order", &Answer::<orders::OrderRow>::name())),
-        (
-            "/v1/queries/payments",
-            list("payments", "Payments", &Page::<payments::PaymentRow>::name(), &payments::fields()),
-        ),
-        ("/v1/queries/payments/{id}", by_id("payment", "One payment", &Answer::<payments::PaymentRow>::name())),
+        ("/v1/queries/orders", list("orders", "Orders", &page::<orders::OrderRow>(), &orders::fields())),
+        ("/v1/queries/orders/{id}", by_id("order", "One order", &answer::<orders::OrderRow>())),
+        ("/v1/queries/payments", list("payments", "Payments", &page::<payments::PaymentRow>(), &payments::fields())),
+        ("/v1/queries/payments/{id}", by_id("payment", "One payment", &answer::<payments::PaymentRow>())),
         (
             "/v1/queries/accounts",
-            list("accounts", "Accounts and balances", &Page::<accounts::AccountRow>::name(), &accounts::fields()),
+            list("accounts", "Accounts and balances", &page::<accounts::AccountRow>(), &accounts::fields()),
         ),
         (
             "/v1/queries/journal",
-            list("journal", "The journal, entry by entry", &Page::<journal::JournalEntry>::name(), &journal::fields()),
+            list("journal", "The journal, entry by entry", &page::<journal::JournalEntry>(), &journal::fields()),
         ),
         (
             "/v1/queries/trial-balance",
-            single("trial-balance", "The trial balance", &Answer::<accounts::TrialBalance>::name())
+            single("trial-balance", "The trial balance", &answer::<accounts::TrialBalance>())
                 .parameter(query("currency", "Only this currency.", Type::String))
                 .build(),
         ),
         (
             "/v1/queries/customers/{id}/statement",
-            single("statement", "A customer's statement", &Answer::<statements::Statement>::name())
+            single("statement", "A customer's statement", &answer::<statements::Statement>())
                 .parameter(parameter("id", ParameterIn::Path, "The customer's id.", Type::String))
                 .parameter(query("from", "The first moment, RFC 3339.", Type::String))
                 .parameter(query("to", "The moment before which it ends, RFC 3339.", Type::String))
@@ -257,7 +273,7 @@ fn queries() -> Vec<(&'static str, Operation)> {
             list(
                 "daily-takings",
                 "What came in and went out, by day, method and currency",
-                &Page::<takings::DayRow>::name(),
+                &page::<takings::DayRow>(),
                 &takings::fields(),
             ),
         ),
@@ -283,4 +299,21 @@ fn queries() -> Vec<(&'static str, Operation)> {
                 .build(),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Two schemas of one name would be one, and the document wrong about the other.
+    #[test]
+    fn every_schema_has_a_name_of_its_own() {
+        let mut known: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+        for (name, schema) in described().into_iter().flat_map(|it| it.schemas).chain(answers()) {
+            let schema = serde_json::to_value(schema).unwrap();
+            let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+            assert_eq!(*first, schema, "{name}");
+        }
+    }
 }

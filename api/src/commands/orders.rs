@@ -53,7 +53,7 @@ pub(super) struct PlaceOrder {
 
 /// A line of an order.
 #[derive(Deserialize, ToSchema)]
-#[schema(as = OrderLine)]
+#[schema(as = NewOrderLine)]
 #[serde(deny_unknown_fields)]
 struct Line {
     /// Unique in the order; its number from 1, if left out.
