@@ -82,15 +82,15 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add::<Readiness>(&mut schemas);
     add::<EventView>(&mut schemas);
     add::<EventPage>(&mut schemas);
-    add_as::<Page<orders::OrderRow>>(&mut schemas, page::<orders::OrderRow>());
-    add_as::<Answer<orders::OrderRow>>(&mut schemas, answer::<orders::OrderRow>());
-    add_as::<Page<payments::PaymentRow>>(&mut schemas, page::<payments::PaymentRow>());
-    add_as::<Answer<payments::PaymentRow>>(&mut schemas, answer::<payments::PaymentRow>());
-    add_as::<Page<accounts::AccountRow>>(&mut schemas, page::<accounts::AccountRow>());
-    add_as::<Page<journal::JournalEntry>>(&mut schemas, page::<journal::JournalEntry>());
-    add_as::<Answer<accounts::TrialBalance>>(&mut schemas, answer::<accounts::TrialBalance>());
-    add_as::<Answer<statements::Statement>>(&mut schemas, answer::<statements::Statement>());
-    add_as::<Page<takings::DayRow>>(&mut schemas, page::<takings::DayRow>());
+    add_page::<orders::OrderRow>(&mut schemas);
+    add_answer::<orders::OrderRow>(&mut schemas);
+    add_page::<payments::PaymentRow>(&mut schemas);
+    add_answer::<payments::PaymentRow>(&mut schemas);
+    add_page::<accounts::AccountRow>(&mut schemas);
+    add_page::<journal::JournalEntry>(&mut schemas);
+    add_answer::<accounts::TrialBalance>(&mut schemas);
+    add_answer::<statements::Statement>(&mut schemas);
+    add_page::<takings::DayRow>(&mut schemas);
     schemas
 }
 
@@ -101,6 +101,16 @@ fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 fn add_as<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>, name: String) {
     schemas.push((name, <T as PartialSchema>::schema()));
     T::schemas(schemas);
+}
+
+fn add_page<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    add::<T>(schemas);
+    add_as::<Page<T>>(schemas, page::<T>());
+}
+
+fn add_answer<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    add::<T>(schemas);
+    add_as::<Answer<T>>(schemas, answer::<T>());
 }
 
 /// Every page has a name of its own: utoipa calls them all `Page`.
@@ -234,8 +244,11 @@ fn queries() -> Vec<(&'static str, Operation)> {
         .parameter(query("kind", "Only this kind, for example order-placed.v1.", Type::String))
         .response("200", json(reference(&EventPage::name()), "application/json", "A page.").build())
         .build();
-    let event = single("event", "One event", &EventView::name())
+    let missing = json(reference(&Problem::name()), "application/problem+json", "There is none.").build();
+    let event = operation("event", "history", "One event")
         .parameter(parameter("position", ParameterIn::Path, "Its place in the history.", Type::Integer))
+        .response("200", json(reference(&EventView::name()), "application/json", "Found.").build())
+        .response("404", missing)
         .build();
     let plain = |id: &str, summary: &str| {
         OperationBuilder::new().operation_id(Some(id)).tag("operations").summary(Some(summary))

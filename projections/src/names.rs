@@ -1,8 +1,9 @@
 //! Closed lists of names, as answers and searches show them.
 
-/// An enum whose variants have names: in JSON, in the database, in searches.
+/// An enum whose variants have names: in JSON, in the database, in searches. (A `literal` would hide the names from
+/// utoipa, which then shows the variants' own.)
 macro_rules! names {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         pub enum $name {
