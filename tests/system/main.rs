@@ -7,4 +7,6 @@
     clippy::indexing_slicing,
     reason = "these are tests, helpers included: a panic is the message"
 )]
+mod arrows;
+mod refusals;
 mod stories;

@@ -67,11 +67,10 @@ async fn equal_refunds_are_told_apart_by_their_ids() {
     let other = api.command("refund-payment", refund("rf-2", "10.00")).await;
     other.problem(409, "exists_with_different_content", "/refund_id");
     api.refused("refund-payment", refund("rf-3", "10.01"), "exceeds_refundable", "/amount").await;
-    // Goodwill: the order is owed again what the merchant sent back.
-    shows(
-        &api.one("orders/o-1").await,
-        &json!({ "value": "50.00", "allocated": "10.00", "due": "40.00", "refunded": "40.00" }),
-    );
+    // Goodwill makes the order cheaper.
+    let sums =
+        json!({ "value": "10.00", "allowance": "40.00", "allocated": "10.00", "due": "0.00", "refunded": "40.00" });
+    shows(&api.one("orders/o-1").await, &sums);
     audit(&system, &api).await;
 }
 
@@ -104,5 +103,49 @@ async fn a_capture_that_did_not_hold_makes_the_order_owe_again() {
     api.has_books("EUR", &expected).await;
     shows(&api.one("payments/p-1").await, &json!({ "status": "reversed", "reversed": "60.00", "refundable": "0.00" }));
     shows(&api.one("orders/o-1").await, &json!({ "payment_status": "unpaid", "due": "60.00" }));
+    audit(&system, &api).await;
+}
+
+/// The two rows of section 3.1: 30.00 of 100.00 refunded (25.00 and 5.00 tax), before and after the goods went out.
+#[tokio::test]
+async fn a_refund_of_the_payment_itself_takes_the_tax_of_the_order_with_it() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    place(&api, "o-1", &[taxed("a", 1, "100.00")]).await;
+    receive(&api, "p-1", "o-1", "card", "100.00").await;
+    let refund = |id: &str| json!({ "payment_id": "p-1", "refund_id": id, "amount": "30.00", "currency": "EUR" });
+    api.done("refund-payment", refund("rf-1")).await;
+    let expected = [
+        ("psp_clearing", "100.00"),
+        ("deferred_revenue", "-58.33"),
+        ("tax_payable", "-11.67"),
+        ("refunds_pending", "-30.00"),
+    ];
+    api.has_books("EUR", &expected).await;
+    api.done("fulfil-order", json!({ "order_id": "o-1", "fulfilment_id": "s-1" })).await;
+    api.done("refund-payment", refund("rf-2")).await;
+    super::confirm_refunds(&api, "p-1").await;
+    // The goods left at their full price, and both refunds stand against it: the books do not know which came first.
+    let expected = [("psp_clearing", "40.00"), ("sales", "-83.33"), ("returns", "50.00"), ("tax_payable", "-6.67")];
+    api.has_books("EUR", &expected).await;
+    shows(&api.one("orders/o-1").await, &json!({ "value": "40.00", "allowance": "60.00", "due": "0.00" }));
+    audit(&system, &api).await;
+}
+
+/// Money that goes back because the customer pays in another way: the order is owed it again.
+#[tokio::test]
+async fn a_payment_that_is_replaced_leaves_the_order_as_dear_as_it_was() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    place(&api, "o-1", &[taxed("a", 1, "60.00")]).await;
+    receive(&api, "p-1", "o-1", "card", "60.00").await;
+    let refund = json!({
+        "payment_id": "p-1", "refund_id": "rf-1", "amount": "60.00", "currency": "EUR", "due_again": true,
+    });
+    api.done("refund-payment", refund).await;
+    shows(&api.one("orders/o-1").await, &json!({ "value": "60.00", "due": "60.00", "payment_status": "unpaid" }));
+    super::confirm_refunds(&api, "p-1").await;
+    receive(&api, "p-2", "o-1", "bank_transfer", "60.00").await;
+    api.has_books("EUR", &[("bank", "60.00"), ("deferred_revenue", "-50.00"), ("tax_payable", "-10.00")]).await;
     audit(&system, &api).await;
 }

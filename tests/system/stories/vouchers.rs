@@ -53,7 +53,11 @@ async fn a_split_tender_is_refunded_in_the_declared_order() {
     let api = system.serve().await;
     // 40.00 of 100.00 are given back; the tenders stand in the order in which they came.
     let cases = [
-        ("vouchers_first", [("voucher", "30.00"), ("card", "50.00"), ("e_wallet", "20.00")], ["30.00", "0.00", "10.00"]),
+        (
+            "vouchers_first",
+            [("voucher", "30.00"), ("card", "50.00"), ("e_wallet", "20.00")],
+            ["30.00", "0.00", "10.00"],
+        ),
         ("latest_first", [("voucher", "50.00"), ("card", "20.00"), ("e_wallet", "30.00")], ["0.00", "10.00", "30.00"]),
         ("proportional", [("voucher", "30.00"), ("card", "20.00"), ("e_wallet", "50.00")], ["12.00", "8.00", "20.00"]),
     ];
