@@ -1,5 +1,9 @@
--- The ways into the read models besides their keys. A rebuild makes them when its rows are there, which is far cheaper
--- than keeping them sorted row by row. Unqualified like the tables.
+-- The ways into the read models, besides the keys by which rows are updated. A rebuild makes them when its rows are
+-- there, which is far cheaper than keeping them sorted row by row. Unqualified like the tables.
+
+alter table journal add primary key (merchant_id, position, leg);
+alter table statement_lines add primary key (merchant_id, position);
+alter table takings add primary key (merchant_id, position);
 
 create index orders_by_time on orders (merchant_id, placed_at, order_id);
 create index orders_by_customer on orders (merchant_id, customer_id, order_id);

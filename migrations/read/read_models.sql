@@ -1,9 +1,9 @@
 -- The read models: what the facts look like. Everything here follows from the event log alone and can be thrown away.
 --
 -- Names are unqualified on purpose: this file runs under `set local search_path`, so that the same text makes the live
--- schema (read) and one that is rebuilt beside it (read_next). It is not a migration: when it changes, the read models
--- are built anew. Every key starts with the merchant; text is collated bytewise, so that order is the same everywhere.
--- Amounts are exact decimals with the digits of their currency.
+-- schema (read) and one that is rebuilt beside it (read_next); read_indexes.sql follows it. It is not a migration: when
+-- it changes, the read models are built anew. Every key starts with the merchant; text is collated bytewise, so that
+-- order is the same everywhere. Amounts are exact decimals with the digits of their currency.
 
 -- How far the log is applied. The row moves in the transaction that applies a batch, or neither happens.
 create table checkpoint (
@@ -108,8 +108,7 @@ create table journal (
     stream text collate "C" not null,
     correlation_id uuid not null,
     effective_at timestamptz not null,
-    recorded_at timestamptz not null,
-    primary key (merchant_id, position, leg)
+    recorded_at timestamptz not null
 );
 
 -- What customers owe: one row a fact that changes it.
@@ -125,8 +124,7 @@ create table statement_lines (
     fact_id text collate "C" not null,
     currency text collate "C" not null,
     amount numeric not null,
-    at timestamptz not null,
-    primary key (merchant_id, position)
+    at timestamptz not null
 );
 
 -- What came in and went out: one row a movement of money between customers, providers and the merchant.
@@ -141,6 +139,5 @@ create table takings (
     reversed numeric not null,
     refunded numeric not null,
     fees numeric not null,
-    disputed numeric not null,
-    primary key (merchant_id, position)
+    disputed numeric not null
 );
