@@ -155,6 +155,27 @@ async fn a_stream_that_another_process_is_beginning_is_waited_for() {
     }
 }
 
+/// Two batches want the same keys for other streams, in opposite orders, and both have to stop half way.
+#[tokio::test]
+async fn keys_are_taken_in_one_order_whatever_the_streams() {
+    let database = Database::new().await;
+    let log = database.log().await;
+    let mut other = begin_append(&database, "o-9", "k-2").await;
+    let mut senders = JoinSet::new();
+    for keys in [["k-1", "k-2", "k-3"], ["k-3", "k-2", "k-1"]] {
+        let asked = batch([1, 2, 3].map(|nth| keyed_append(&format!("{}-{nth}", keys[0]), 0, 1, keys[nth - 1])));
+        let log = log.clone();
+        senders.spawn(async move { log.append(&asked).await.unwrap() });
+    }
+    database.until_waiting(2, "append_batch($1").await;
+    other.execute("rollback").await.unwrap();
+    let mut outcomes = senders.join_all().await;
+    outcomes.sort_by_key(|it| it.contains(&Outcome::KeyUsed));
+    assert!(outcomes[0].iter().all(is_appended), "{outcomes:?}");
+    assert_eq!(outcomes[1], [Outcome::KeyUsed; 3]);
+    assert_eq!(history(&log).await.len(), 3);
+}
+
 #[tokio::test]
 async fn of_many_that_use_a_key_at_once_one_has_it() {
     let database = Database::new().await;
