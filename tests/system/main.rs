@@ -8,5 +8,9 @@
     reason = "these are tests, helpers included: a panic is the message"
 )]
 mod arrows;
+mod bulk;
+mod history;
+mod idempotency;
+mod openapi;
 mod refusals;
 mod stories;

@@ -144,7 +144,7 @@ fn example_of(document: &Value, name: &str, field: &Value) -> Value {
         ("currency", _) => json!("EUR"),
         ("amount" | "unit_price" | "fee" | "fee_returned" | "tax_relief", _) => json!("1.00"),
         ("rate", _) => json!("0.20"),
-        ("occurred_at", _) => json!("2026-01-31T12:00:00Z"),
+        ("occurred_at", _) => json!("2020-01-31T12:00:00Z"),
         ("attempt", _) => json!("authorisation"),
         (_, "string") => match field["pattern"].as_str() {
             Some(pattern) => json!(pattern.trim_matches(['^', '$', '(', ')']).split('|').next()),
