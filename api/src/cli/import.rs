@@ -4,6 +4,7 @@ use super::serve::LOCAL_MERCHANT;
 use super::{EXIT_REFUSED, Outcome, grouped, per_second, say};
 use crate::commands::http::{BULK_COMMANDS_MAX, BulkOutcome, bulk, lines, plain_context};
 use crate::engine::{Engine, Place};
+use crate::write::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use mizan_domain::card_number;
 use mizan_domain::id::MerchantId;
@@ -58,7 +59,9 @@ pub(super) async fn run(place: Place, args: Args) -> Outcome {
         let bytes = file.metadata()?.len();
         (Box::new(BufReader::new(file)), bytes)
     };
-    let refusals = args.refusals.as_deref().map(File::create).transpose()?.map(BufWriter::new);
+    let create =
+        |path: &Path| File::create(path).map_err(|error| format!("{} cannot be written: {error}", path.display()));
+    let refusals = args.refusals.as_deref().map(create).transpose()?.map(BufWriter::new);
     let engine = Engine::start(&place).await?;
     let report = import(&engine, input, bytes, refusals).await;
     let head = engine.log.head().await?;
@@ -88,6 +91,10 @@ pub(super) async fn run(place: Place, args: Args) -> Outcome {
 /// How long the read models may take to follow an import.
 const READ_MODELS_DEADLINE: std::time::Duration = std::time::Duration::from_secs(600);
 
+/// How often a chunk is done again while the database does not answer.
+const CHUNK_ATTEMPTS_MAX: u32 = 20;
+const CHUNK_PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 async fn import(
     engine: &Engine,
     mut input: Box<dyn BufRead + Send>,
@@ -101,6 +108,7 @@ async fn import(
     let merchant = MerchantId::parse(LOCAL_MERCHANT)?;
     let context = plain_context(merchant, Text::parse("import")?);
     let mut report = Report::default();
+    let mut lines_before = 0;
     loop {
         let mut chunk = Vec::new();
         for _ in 0..BULK_COMMANDS_MAX {
@@ -111,22 +119,24 @@ async fn import(
         if chunk.is_empty() {
             break;
         }
-        let first_line = report.lines;
-        let outcomes = bulk(engine, &context, lines(&chunk)).await;
-        let text = String::from_utf8_lossy(&chunk);
-        for (outcome, text) in outcomes.iter().zip(text.lines().filter(|line| !line.trim().is_empty())) {
+        let outcomes = patiently(engine, &context, &chunk).await;
+        let texts = chunk.split(|byte| *byte == b'\n').enumerate().filter(|(_, text)| !text.trim_ascii().is_empty());
+        for (outcome, (place, text)) in outcomes.iter().zip(texts) {
             report.count(outcome);
-            if let (Some(problem), Some(file)) = (&outcome.problem, &mut refusals) {
-                if problem.retryable {
-                    return Err(format!("line {}: {problem}; run the same import again", report.lines).into());
-                }
+            let Some(problem) = &outcome.problem else { continue };
+            let line = lines_before + place + 1;
+            if problem.retryable {
+                return Err(format!("line {line}: {problem}; run the same import again").into());
+            }
+            if let Some(file) = &mut refusals {
+                let text = String::from_utf8_lossy(text);
                 // The report is kept, and a card number is not.
-                let text = if card_number::found_in(text) { "" } else { text };
-                let line = first_line + outcome.index + 1;
+                let text = if card_number::found_in(&text) { "" } else { text.trim() };
                 serde_json::to_writer(&mut *file, &RefusedLine { line, problem, text })?;
                 file.write_all(b"\n")?;
             }
         }
+        lines_before += chunk.iter().filter(|byte| **byte == b'\n').count();
         bar.inc(u64::try_from(chunk.len()).unwrap_or(0));
         let rate = per_second(i64::try_from(report.lines).unwrap_or(0), started.elapsed());
         bar.set_message(format!("{} commands, {}/s", grouped(to_number(report.lines)), grouped(rate)));
@@ -138,6 +148,26 @@ async fn import(
     let elapsed = started.elapsed();
     report.seconds = format!("{}.{}", elapsed.as_secs(), elapsed.subsec_millis() / 100);
     Ok(report)
+}
+
+/// Does a chunk; what could not be done for now is tried again. What was done already does nothing then.
+async fn patiently(engine: &Engine, context: &Context, chunk: &[u8]) -> Vec<BulkOutcome> {
+    let is_retryable = |outcome: &BulkOutcome| outcome.problem.as_ref().is_some_and(|it| it.retryable);
+    let mut outcomes = bulk(engine, context, lines(chunk)).await;
+    for _ in 0..CHUNK_ATTEMPTS_MAX {
+        if !outcomes.iter().any(is_retryable) {
+            break;
+        }
+        tokio::time::sleep(CHUNK_PAUSE).await;
+        let again = bulk(engine, context, lines(chunk)).await;
+        for (outcome, again) in outcomes.iter_mut().zip(again) {
+            // What follows a command that was not done may have been refused for its sake.
+            if outcome.problem.is_some() {
+                *outcome = again;
+            }
+        }
+    }
+    outcomes
 }
 
 impl Report {

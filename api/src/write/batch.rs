@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 
 /// How often a batch that lost to another process is decided anew.
 const ATTEMPTS_MAX: usize = 8;
-/// How long a batch is sent again as it is while the database does not answer: long enough for a restart of
-/// PostgreSQL, short enough for a client that waits.
+/// How long the log is asked again while the database does not answer: long enough for a restart of PostgreSQL, short
+/// enough for a client that waits.
 const RETRY_MAX: Duration = Duration::from_secs(3);
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 
@@ -116,7 +116,8 @@ impl Batching {
             keys: std::mem::take(&mut it.keys),
         });
         let batch = Batch { streams: appends.collect() };
-        let outcomes = match self.send(&batch).await {
+        // The same batch is taken once, however often it arrives.
+        let outcomes = match patiently(|| self.log.append(&batch)).await {
             Ok(outcomes) => outcomes,
             // The states were changed in vain and are dropped with the batch.
             Err(error) => return Err((streams.into_iter().flat_map(|(_, it)| it.into_jobs()).collect(), error)),
@@ -137,22 +138,6 @@ impl Batching {
             (self.appended)();
         }
         Ok(lost)
-    }
-
-    /// Sends a batch until the database answers, for a while. The same batch is taken once, however often it arrives.
-    async fn send(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
-        let started = Instant::now();
-        let mut pause = RETRY_PAUSE_MIN;
-        loop {
-            match self.log.append(batch).await {
-                Err(error) if started.elapsed() < RETRY_MAX => {
-                    tracing::warn!(%error, "the event log did not answer; the batch is sent again");
-                }
-                outcome => return outcome,
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
     }
 
     /// Answers the jobs of a stream and keeps its state at hand.
@@ -194,7 +179,7 @@ impl Batching {
         if missing.is_empty() {
             return Ok(touched);
         }
-        for stored in self.log.streams(&missing).await? {
+        for stored in patiently(|| self.log.streams(&missing)).await? {
             let recorded = match Recorded::try_from(stored.clone()) {
                 Ok(recorded) => recorded,
                 Err(unreadable) => {
@@ -226,7 +211,9 @@ impl Batching {
         let mut queue = jobs.into_iter();
         while let Some(job) = queue.next() {
             let looked_up = match (&job.context.key, job.look_up_key) {
-                (Some(key), true) => self.log.keys(&job.context.merchant, std::slice::from_ref(&key.hash)).await,
+                (Some(key), true) => {
+                    patiently(|| self.log.keys(&job.context.merchant, std::slice::from_ref(&key.hash))).await
+                }
                 (Some(_) | None, _) => Ok(Vec::new()),
             };
             let known = match looked_up {
@@ -250,7 +237,7 @@ impl Batching {
     async fn first_answer(&self, job: &Job, known: &KnownKey) -> Answer {
         let key = stream_key(job);
         let unavailable = |error: LogError| NotDone::Unavailable(error.to_string());
-        let stored = self.log.streams(std::slice::from_ref(&key)).await.map_err(unavailable)?;
+        let stored = patiently(|| self.log.streams(std::slice::from_ref(&key))).await.map_err(unavailable)?;
         let mut position = None;
         let mut events = Vec::new();
         for stored in stored.into_iter().filter(|it| it.revision <= known.last_revision) {
@@ -356,6 +343,25 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
     };
     it.jobs.push((job, answer));
     None
+}
+
+/// Asks the log until it answers, for a while.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, LogError>
+where
+    F: Future<Output = Result<T, LogError>>,
+{
+    let started = Instant::now();
+    let mut pause = RETRY_PAUSE_MIN;
+    loop {
+        match ask().await {
+            Err(error) if started.elapsed() < RETRY_MAX => {
+                tracing::warn!(%error, "the event log did not answer; it is asked again");
+            }
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
 }
 
 fn to_metadata(context: &Context) -> Result<Vec<u8>, NotDone> {
