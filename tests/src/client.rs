@@ -46,13 +46,11 @@ impl Client {
     }
 
     /// A request with the key, to be completed and [sent](Self::send).
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.bare(method, path).bearer_auth(API_KEY)
     }
 
     /// A request without a key.
-    #[must_use]
     pub fn bare(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address))
     }
@@ -89,7 +87,6 @@ impl Client {
     }
 
     /// `POST /v1/commands/{name}`, to be completed with headers and sent.
-    #[must_use]
     pub fn commanding(&self, name: &str, data: &Value) -> RequestBuilder {
         self.request(Method::POST, &format!("/v1/commands/{name}")).json(data)
     }

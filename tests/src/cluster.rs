@@ -80,6 +80,7 @@ impl Drop for Cluster {
     }
 }
 
+#[allow(clippy::zombie_processes, reason = "it outlives this process on purpose")]
 fn sweep_at_the_end(data_dir: &Path) -> ChildStdin {
     let mut sweeper = Command::new("/bin/sh");
     sweeper.args(["-c", SWEEPER, "mizan-test-sweeper"]).arg(data_dir).process_group(0);

@@ -130,7 +130,6 @@ impl Run {
     }
 
     /// Insists on an exit status.
-    #[must_use]
     pub fn exits(self, status: i32) -> Self {
         assert_eq!(self.status, status, "{self:#?}");
         self

@@ -5,12 +5,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "these are tests, helpers included: a panic is the message"
 )]
 mod arrows;
 mod bulk;
+mod cli;
 mod history;
 mod idempotency;
+mod kill;
 mod openapi;
 mod refusals;
 mod stories;
