@@ -78,9 +78,7 @@ async fn examine(system: &System, client: &Client, sent: Vec<Sent>) {
         let is_new = answer["events"].as_array().is_some_and(|events| !events.is_empty());
         assert!(!(it.acknowledged && is_new), "{} was acknowledged and lost: {}", it.name, it.data);
     }
-    let replay = system.run(&["replay", "--json"]).await;
-    assert_eq!(replay.status, 0, "{replay:?}");
-    let verdict: Value = serde_json::from_str(&replay.stdout).unwrap();
+    let verdict = system.mizan(&["replay", "--json"]).exits(0).json();
     let of = |kind: &str| verdict["events_by_kind"][kind].as_u64().unwrap_or(0) as usize;
     assert_eq!(of("payment-received.v1"), payments);
     assert_eq!(of("order-payment-allocated.v1"), payments, "each payment is applied to its order, once");
