@@ -83,7 +83,7 @@ pub struct StreamAppend {
     pub keys: Vec<Keyed>,
 }
 
-/// Appends for several streams, each stream once.
+/// Appends for several streams, each stream once. One that names a stream twice is refused whole.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// In any order; the answer keeps it.
@@ -93,7 +93,7 @@ pub struct Batch {
 /// What became of one stream of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The events are durable, or were already: a batch sent again.
+    /// The events are durable, or were already, byte for byte: a batch sent again.
     Appended {
         /// The position of the first event; none for an append without events.
         first: Option<Position>,
@@ -102,7 +102,8 @@ pub enum Outcome {
     },
     /// Somebody else appended first: nothing of this stream was written.
     Conflict,
-    /// One of the keys was used before: nothing of this stream was written.
+    /// One of the keys was used before, or by another stream of the batch: nothing of this stream was written. It is
+    /// also the answer to an append without events that is sent again, since nothing but its keys tells it apart.
     KeyUsed,
 }
 
@@ -203,7 +204,8 @@ impl Log {
     /// Appends a batch in one statement and one commit; durable when it returns. Answers in the order of the batch.
     ///
     /// # Errors
-    /// [`LogError::Database`]; the batch may or may not be there then, and may be sent again as it is.
+    /// [`LogError::Database`]; the batch may or may not be there then, and may be sent again as it is. A caller that
+    /// goes away before the answer leaves it in the same doubt.
     pub async fn append(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
         if batch.streams.is_empty() {
             return Ok(Vec::new());

@@ -28,7 +28,7 @@ pub async fn connect(options: PgConnectOptions, connections_max: u32) -> sqlx::R
     guarded(connections_max).connect_with(with_limits(options)).await
 }
 
-/// The same, for a program that reads or copies for longer than a request may.
+/// What every connection agrees on with the server: how long it may take, and what it sees.
 #[must_use]
 pub fn with_limits(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("mizan").options([

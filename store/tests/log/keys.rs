@@ -53,7 +53,10 @@ async fn a_command_without_events_keeps_its_key() {
     let log = database.log().await;
     append_one(&log, append("o-1", 0, 2)).await.unwrap();
     let nothing = Outcome::Appended { first: None, recorded_at: None };
-    assert_eq!(append_one(&log, keyed_append("o-1", 2, 0, "k-1")).await.unwrap(), nothing);
+    let asked = keyed_append("o-1", 2, 0, "k-1");
+    assert_eq!(append_one(&log, asked.clone()).await.unwrap(), nothing);
+    // Sent again, it has nothing to be known by but its key.
+    assert_eq!(append_one(&log, asked).await.unwrap(), Outcome::KeyUsed);
     assert_eq!(append_one(&log, keyed_append("o-2", 0, 0, "k-2")).await.unwrap(), nothing);
     assert_eq!(log.keys(&merchant("m-1"), &["k-1", "k-2"].map(hash)).await.unwrap().len(), 2);
     assert_eq!(history(&log).await.len(), 2);
