@@ -5,7 +5,7 @@ use mizan_store::embedded::{self, Settings};
 use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Connection};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +23,7 @@ rm -rf "$1"
 /// A cluster that forgets everything: nothing in it is ever synced to a disk.
 #[derive(Debug)]
 pub struct Cluster {
+    data_dir: PathBuf,
     cluster: Option<embedded::Cluster>,
     databases: AtomicU32,
     /// The supervision of the cluster lives in it, longer than the runtime of any test.
@@ -42,6 +43,14 @@ impl Cluster {
     pub fn start() -> Self {
         let data_dir = std::env::temp_dir().join(format!("mizan-test-{}", uuid::Uuid::now_v7().simple()));
         let sweeper = sweep_at_the_end(&data_dir);
+        let mut it = Self { data_dir, cluster: None, databases: AtomicU32::new(0), runtime: None, _sweeper: sweeper };
+        it.start_again();
+        it
+    }
+
+    /// Starts it once more, with all that was in it.
+    pub fn start_again(&mut self) {
+        let data_dir = self.data_dir.clone();
         // A runtime cannot be waited for from inside another one.
         let started = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -49,8 +58,7 @@ impl Cluster {
             (started.unwrap_or_else(|error| panic!("no PostgreSQL for the tests: {error}")), runtime)
         });
         let (cluster, runtime) = started.join().unwrap();
-        let (cluster, runtime) = (Some(cluster), Some(runtime));
-        Self { cluster, databases: AtomicU32::new(0), runtime, _sweeper: sweeper }
+        (self.cluster, self.runtime) = (Some(cluster), Some(runtime));
     }
 
     /// Makes a database, and gives back its URL.

@@ -24,7 +24,7 @@ pub use client::{Answer, Client, minor};
 pub use cluster::Cluster;
 pub use scratch::Scratch;
 pub use service::Service;
-pub use system::{Place, Run, System};
+pub use system::{API_KEY, Place, Run, System};
 
 use std::time::Duration;
 

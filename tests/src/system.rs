@@ -14,7 +14,7 @@ const SYSTEMS_MAX: usize = 8;
 static SYSTEMS: Semaphore = Semaphore::const_new(SYSTEMS_MAX);
 
 /// The key of every service under test.
-pub(crate) const API_KEY: &str = "mzn_test_0000000000000000000000000000000000000";
+pub const API_KEY: &str = "mzn_test_0000000000000000000000000000000000000";
 
 /// Where a system keeps its data.
 #[derive(Debug, Clone)]
@@ -99,6 +99,13 @@ impl System {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.file("data")
+    }
+
+    /// The process id of the private cluster's PostgreSQL.
+    #[must_use]
+    pub fn postgres_pid(&self) -> i32 {
+        let file = self.data_dir().join("postgres/postmaster.pid");
+        std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap()
     }
 
     /// The URL of the database, where there is one.

@@ -11,9 +11,10 @@
 mod arrows;
 mod bulk;
 mod cli;
+mod crash;
 mod history;
 mod idempotency;
-mod kill;
+mod olist;
 mod openapi;
 mod refusals;
 mod stories;
