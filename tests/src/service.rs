@@ -29,15 +29,12 @@ impl Service {
         let stderr = File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
-        let first_line = tokio::task::spawn_blocking(move || BufReader::new(stdout).lines().next());
-        let first_line = tokio::time::timeout(PATIENCE, first_line).await;
-        let Ok(Ok(Some(Ok(line)))) = first_line else {
+        let address = tokio::task::spawn_blocking(move || first_address(BufReader::new(stdout)));
+        let Ok(Ok(Some(address))) = tokio::time::timeout(PATIENCE, address).await else {
             let _ = child.kill();
             panic!("the service did not start: {:?}\n{}", child.wait(), tail(&log));
         };
-        let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
-        let address = address.unwrap_or_else(|| panic!("no address in the first line: {line}"));
-        Self { client: Client::new(address), child, log, cluster }
+        Self { client: Client::new(&address), child, log, cluster }
     }
 
     /// A client that can be taken elsewhere.
@@ -83,6 +80,13 @@ impl Drop for Service {
             eprintln!("{}", tail(&self.log));
         }
     }
+}
+
+/// The first address that a service prints; it takes requests then.
+fn first_address(stdout: impl BufRead) -> Option<String> {
+    let lines = stdout.lines().map_while(Result::ok);
+    let mut addresses = lines.filter_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+    addresses.next()?.split_whitespace().next().map(str::to_owned)
 }
 
 /// PostgreSQL follows its owner, but takes a moment; its directory must not be removed under it.

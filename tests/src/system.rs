@@ -68,7 +68,16 @@ impl System {
 
     /// The same, with more arguments.
     pub async fn serve_with(&self, arguments: &[&str]) -> Service {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        self.start("serve", arguments).await
+    }
+
+    /// Starts a service with demonstration data.
+    pub async fn demo(&self) -> Service {
+        self.start("demo", &[]).await
+    }
+
+    async fn start(&self, name: &str, arguments: &[&str]) -> Service {
+        let mut command = self.command(&[name, "--listen", "127.0.0.1:0"]);
         command.args(arguments).env("RUST_LOG", "info");
         let cluster = match &self.place {
             Place::Database(_) => None,

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Instant;
 
 const DONE: i32 = 0;
 const FAILED: i32 = 1;
@@ -254,6 +255,27 @@ async fn a_service_that_cannot_start_says_why_and_changes_nothing() {
     let _document =
         Run::of(command.args(["--database-url", "postgres://nobody@127.0.0.1:1/nothing"])).exits(DONE).json();
     assert_eq!(api.head().await, 0);
+}
+
+/// The first thing that anybody starts: nothing but PostgreSQL's programs, and there is a shop with orders and payments.
+#[tokio::test]
+async fn a_demonstration_needs_nothing_and_can_be_started_again() {
+    let system = System::embedded().await;
+    let begun = Instant::now();
+    let first = {
+        let api = system.demo().await;
+        let order: Value = serde_json::from_str(&place("my-first", "5.00")).unwrap();
+        api.done("place-order", order["data"].clone()).await;
+        println!("from nothing to the first command: {:?}", begun.elapsed());
+        let books = api.books("EUR").await;
+        assert!(books.len() > 5, "{books:?}");
+        let statuses = api.query("orders?limit=100").await;
+        let statuses = statuses["data"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap().to_owned());
+        assert!(statuses.collect::<std::collections::BTreeSet<_>>().len() > 2, "the shop is dull");
+        (books, api.head().await)
+    };
+    let api = system.demo().await;
+    assert_eq!((api.books("EUR").await, api.head().await), first, "the second start has changed something");
 }
 
 /// Asked to end, it answers what is under way, and ends well.

@@ -174,3 +174,48 @@ async fn event_ids_derive_from_the_command() {
     assert_eq!(metadata["command_id"], here["command_id"]);
     assert_eq!(metadata["correlation_id"], here["command_id"]);
 }
+
+/// A retry says everything that the first request said, the `If-Match` too, which has become stale by it.
+#[tokio::test]
+async fn a_retry_is_not_refused_for_what_it_did_itself() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    api.done("place-order", order("o-1")).await;
+    let fulfil = json!({ "order_id": "o-1", "fulfilment_id": "f-1" });
+    let send = async |key: &str, etag: &str| {
+        let request = api.commanding("fulfil-order", &fulfil).header("idempotency-key", key);
+        api.send(request.header("if-match", etag)).await
+    };
+    let first = send("k-1", "\"1\"").await;
+    assert_eq!((first.status, first.header("etag")), (200, Some("\"2\"")), "{first:?}");
+    let again = send("k-1", "\"1\"").await;
+    assert!(is_replayed(&again), "{again:?}");
+    assert_eq!(again.body, first.body);
+    send("k-2", "\"1\"").await.problem(412, "stale_revision", "");
+
+    // A payment that was done, and that could not be done any more.
+    let all = json!({ "payment_id": "p-1", "refund_id": "rf-1", "amount": "10.00", "currency": "EUR" });
+    api.done("receive-payment", payment("p-1", "o-1")).await;
+    let first = keyed(&api, "k-3", "refund-payment", &all).await;
+    api.done("fail-refund", json!({ "payment_id": "p-1", "refund_id": "rf-1" })).await;
+    let again = keyed(&api, "k-3", "refund-payment", &all).await;
+    assert!(is_replayed(&again), "{again:?}");
+    assert_eq!(again.body, first.body);
+}
+
+/// One key, two contents, at the same time: one of them is done, and the other is told.
+#[tokio::test]
+async fn a_key_that_two_want_at_once_is_of_the_first() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    for round in 0..10 {
+        let (key, orders) =
+            (format!("k-{round}"), [format!("o-{round}-a"), format!("o-{round}-b")].map(|it| order(&it)));
+        let answers = join_all((0..6).map(|nth| keyed(&api, &key, "place-order", &orders[nth % 2]))).await;
+        let done: Vec<&Answer> = answers.iter().filter(|it| it.status == 200).collect();
+        assert_eq!(done.len(), 3, "{answers:?}");
+        assert!(done.iter().all(|it| it.body == done[0].body), "{answers:?}");
+        answers.iter().filter(|it| it.status != 200).for_each(|it| it.problem(422, "idempotency_key_reused", ""));
+    }
+    assert_eq!(api.head().await, 10);
+}

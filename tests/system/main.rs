@@ -14,6 +14,7 @@ mod cli;
 mod crash;
 mod history;
 mod idempotency;
+mod lists;
 mod olist;
 mod openapi;
 mod refusals;

@@ -46,6 +46,9 @@ async fn a_body_that_is_no_object_of_json_says_so() {
     for (what, body, status, code, pointer) in cases {
         it.expect(what, post(&it, PLACE, body), status, code, pointer).await;
     }
+    // Many commands may be larger, but not for ever.
+    let many = [&b"["[..], &vec![b' '; 8 * 1024 * 1024], b"]"].concat();
+    it.expect("a large list", post(&it, "/v1/commands", many), 413, "body_too_large", "").await;
     // At the limit it is read.
     let mut full = order().to_string();
     full.push_str(&" ".repeat(256 * 1024 - full.len()));
