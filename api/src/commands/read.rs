@@ -48,7 +48,36 @@ pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     let mut json = serde_json::Deserializer::from_str(text);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| to_fault(&error))?;
     json.end().map_err(|_| whole("malformed_json", "there is more after the end of the JSON object"))?;
+    if !has_lists_in_their_places(text) {
+        return Err(whole("wrong_type", "a JSON array stands where an object belongs"));
+    }
     Ok(read)
+}
+
+/// The fields that are lists.
+const LISTS: [&str; 4] = ["discounts", "lines", "taxes", "tiers"];
+
+/// Whether every array is the value of a list field. Anywhere else serde takes an array for an object whose names were
+/// left out, by the order of the fields in the code, which nobody may depend on.
+fn has_lists_in_their_places(text: &str) -> bool {
+    let (mut in_string, mut is_escaped, mut begun) = (false, false, 0);
+    let (mut last_string, mut before) = ("", b' ');
+    for (place, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' if in_string => {
+                in_string = false;
+                last_string = text.get(begun..place).unwrap_or_default();
+            }
+            _ if in_string => (),
+            b'"' => (in_string, begun) = (true, place + 1),
+            b'[' if before != b':' || !LISTS.contains(&last_string) => return false,
+            b' ' | b'\t' | b'\r' | b'\n' => (),
+            other => before = other,
+        }
+    }
+    true
 }
 
 fn depth(text: &str) -> usize {
