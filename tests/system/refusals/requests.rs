@@ -46,6 +46,20 @@ async fn a_body_that_is_no_object_of_json_says_so() {
     for (what, body, status, code, pointer) in cases {
         it.expect(what, post(&it, PLACE, body), status, code, pointer).await;
     }
+    // A list of values is no object whose names were left out.
+    let nameless = [
+        r#"["o-2",null,"EUR",[{"sku":"a","quantity":1,"unit_price":"1.00"}],false,[],{},"latest_first",false,null,null]"#,
+        r#"{"order_id":"o-2","currency":"EUR","lines":[["1","a","goods",1,"1.00",null,null,[],[]]]}"#,
+        r#"{"order_id":"o-2","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":"1.00","taxes":[["0.2",null]]}]}"#,
+        r#"{"order_id":"o-2","currency":"EUR","lines":[{"sku":"a","quantity":1,"unit_price":"1.00"}],"tax_rounding" : ["line","half_up"]}"#,
+        r#"{"order_id":"o-2","currency":"EUR","lines":[{"sku":"\"lines\":","quantity":1,"unit_price":"1.00"}],"tax_rounding":["line","half_up"]}"#,
+    ];
+    for body in nameless {
+        it.expect("values without names", post(&it, PLACE, body), 422, "wrong_type", "").await;
+    }
+    let item = format!("[[\"place-order\",{},null,null]]", order());
+    let outcomes = it.api.send(post(&it, "/v1/commands", item)).await.ok();
+    assert_eq!(outcomes[0]["problem"]["code"], "wrong_type");
     // Many commands may be larger, but not for ever.
     let many = [&b"["[..], &vec![b' '; 8 * 1024 * 1024], b"]"].concat();
     it.expect("a large list", post(&it, "/v1/commands", many), 413, "body_too_large", "").await;
