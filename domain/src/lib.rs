@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod money;
 pub mod order;
 pub mod payment;
+pub mod plan;
 pub mod policy;
 pub mod rate;
 #[cfg(test)]

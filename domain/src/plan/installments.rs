@@ -1,0 +1,1 @@
+//! How a principal is paid back over periods.
