@@ -68,11 +68,35 @@ pub enum Account {
     DisputeLosses,
     /// What couriers charge.
     DeliveryCost,
+    /// What customers owe of the purchases that they pay in parts.
+    BnplReceivable,
+    /// Interest on that, as far as time has earned it.
+    BnplReceivableInterest,
+    /// Fees for being late.
+    BnplReceivableFee,
+    /// What the book of plans owes the shop for purchases on a plan; a debit where refunds took more back.
+    MerchantPayable,
+    /// The same, seen from the shop: its claim on the book of plans. Returns to zero when the book pays.
+    BnplClearing,
+    /// The merchant's discount that time has not earned yet.
+    UnearnedDiscount,
+    /// Interest of plans.
+    InterestIncome,
+    /// Fees of plans.
+    LateFee,
+    /// The merchant's discount as time earns it.
+    MdrIncome,
+    /// What comes in of plans that were given up.
+    Recoveries,
+    /// What was given up because customers do not pay.
+    BadDebt,
+    /// What was given up because there never was such a customer.
+    BadDebtFraud,
 }
 
 impl Account {
     /// Every account, once; tax without a jurisdiction stands for all of its kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 29] = [
         Self::PspClearing,
         Self::Bank,
         Self::ArCustomer,
@@ -90,22 +114,53 @@ impl Account {
         Self::DisputeFees,
         Self::DisputeLosses,
         Self::DeliveryCost,
+        Self::BnplReceivable,
+        Self::BnplReceivableInterest,
+        Self::BnplReceivableFee,
+        Self::MerchantPayable,
+        Self::BnplClearing,
+        Self::UnearnedDiscount,
+        Self::InterestIncome,
+        Self::LateFee,
+        Self::MdrIncome,
+        Self::Recoveries,
+        Self::BadDebt,
+        Self::BadDebtFraud,
     ];
 
     /// The account's class.
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::PspClearing | Self::Bank | Self::ArCustomer | Self::CourierReceivable | Self::DisputesReceivable => {
-                Class::Asset
-            }
+            Self::PspClearing
+            | Self::Bank
+            | Self::ArCustomer
+            | Self::CourierReceivable
+            | Self::DisputesReceivable
+            | Self::BnplReceivable
+            | Self::BnplReceivableInterest
+            | Self::BnplReceivableFee
+            | Self::BnplClearing => Class::Asset,
             Self::DeferredRevenue
             | Self::TaxPayable(_)
             | Self::CustomerCredit
             | Self::GiftCard
-            | Self::RefundsPending => Class::Liability,
-            Self::Sales | Self::Shipping | Self::Returns => Class::Revenue,
-            Self::PspFees | Self::DisputeFees | Self::DisputeLosses | Self::DeliveryCost => Class::Expense,
+            | Self::RefundsPending
+            | Self::MerchantPayable
+            | Self::UnearnedDiscount => Class::Liability,
+            Self::Sales
+            | Self::Shipping
+            | Self::Returns
+            | Self::InterestIncome
+            | Self::LateFee
+            | Self::MdrIncome
+            | Self::Recoveries => Class::Revenue,
+            Self::PspFees
+            | Self::DisputeFees
+            | Self::DisputeLosses
+            | Self::DeliveryCost
+            | Self::BadDebt
+            | Self::BadDebtFraud => Class::Expense,
         }
     }
 
@@ -130,6 +185,18 @@ impl Account {
             Self::DisputeFees => "dispute_fees",
             Self::DisputeLosses => "dispute_losses",
             Self::DeliveryCost => "delivery_cost",
+            Self::BnplReceivable => "bnpl_receivable",
+            Self::BnplReceivableInterest => "bnpl_receivable_interest",
+            Self::BnplReceivableFee => "bnpl_receivable_fee",
+            Self::MerchantPayable => "merchant_payable",
+            Self::BnplClearing => "bnpl_clearing",
+            Self::UnearnedDiscount => "unearned_discount",
+            Self::InterestIncome => "interest_income",
+            Self::LateFee => "late_fee",
+            Self::MdrIncome => "mdr_income",
+            Self::Recoveries => "recoveries",
+            Self::BadDebt => "bad_debt",
+            Self::BadDebtFraud => "bad_debt_fraud",
         }
     }
 }

@@ -153,6 +153,15 @@ impl Balances {
         Self { minor, ..self }
     }
 
+    /// Both movements together.
+    #[must_use]
+    pub fn plus(mut self, other: Self) -> Self {
+        for (account, minor) in other.minor {
+            *self.minor.entry(account).or_default() += minor;
+        }
+        self
+    }
+
     /// What has to be moved to come from `before` to here.
     #[must_use]
     pub fn since(mut self, before: &Self) -> Self {

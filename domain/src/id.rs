@@ -104,6 +104,12 @@ ids! {
     FeeId,
     /// One payout from a provider or courier.
     PayoutId,
+    /// An installment plan.
+    PlanId,
+    /// One forgiven fee of a plan.
+    WaiverId,
+    /// One change of a plan's dates or rate.
+    RescheduleId,
     /// The tax authority that a tax is owed to, for example `DE` or `US-CA`.
     Jurisdiction,
 }

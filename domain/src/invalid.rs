@@ -46,6 +46,9 @@ pub enum Invalid {
         "{0:?} is not a rate; write a fraction of one as text with at most 8 decimals, for example \"0.20\" for 20 %"
     )]
     NotARate(String),
+    /// Not a time zone.
+    #[error("{0:?} is not a time zone; write its IANA name, for example \"Asia/Riyadh\"")]
+    UnknownTimeZone(String),
     /// Not an id.
     #[error("{0:?} is not an id; use 1 to 64 letters, digits and the characters - _ . : after a letter or digit")]
     NotAnId(String),
@@ -81,6 +84,7 @@ impl Invalid {
             Self::CurrencyMismatch { .. } => "currency_mismatch",
             Self::BelowZero => "below_zero",
             Self::NotARate(_) => "not_a_rate",
+            Self::UnknownTimeZone(_) => "unknown_time_zone",
             Self::NotAnId(_) => "not_an_id",
             Self::EmptyText => "empty_text",
             Self::TextTooLong { .. } => "text_too_long",

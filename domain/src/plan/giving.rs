@@ -1,0 +1,193 @@
+//! A refund of a purchase with a running plan: which debt falls, what cash goes back to which payment, and what the
+//! merchant returns. One decision; cash plus cancelled debt is always the refund.
+
+use super::books;
+use super::command::RefundPlan;
+use super::event::*;
+use super::ledger::Cancelled;
+use super::refusal::Refusal;
+use super::running::{Deed, Running};
+use super::terms::OnRefund;
+use super::work::{Decided, Moment, Work};
+use crate::id::{PaymentId, RefundId};
+use crate::money::Money;
+use crate::rate::Rounding;
+
+impl Work {
+    pub(super) fn refund(mut self, asked: &RefundPlan) -> Decided {
+        for known in &self.plan.transactions {
+            if let Deed::Refund { refund_id, amount, .. } = &known.deed
+                && *refund_id == asked.refund_id
+            {
+                return if *amount == asked.amount { Ok(Vec::new()) } else { Err(Refusal::exists("refund_id")) };
+            }
+        }
+        if !asked.amount.is_positive() {
+            return Err(Refusal::AmountNotPositive);
+        }
+        let left = self.money(self.plan.merchant.purchase);
+        if asked.amount.exceeds(left)? {
+            return Err(Refusal::ExceedsPurchase { asked: asked.amount, left });
+        }
+        let moment = self.now(asked.at)?;
+        self.give_back(moment, asked)?;
+        Ok(self.events)
+    }
+
+    fn give_back(&mut self, moment: Moment, asked: &RefundPlan) -> Result<(), Refusal> {
+        let mut next = self.plan.clone();
+        let interest = self.plan.interest_to_return(asked.amount.minor());
+        let Cancelled { debt, recovered, cash } =
+            next.ledger.refund(self.plan.rules(), moment.on, asked.amount.minor(), None);
+        next.ledger.totals.interest_returned += interest;
+        let cash_back = self.plan.cash_back(&asked.refund_id, cash + interest, interest > 0);
+        let share = self.plan.merchant_share(asked.amount.minor());
+        let mut moved = self.nothing_moved();
+        match self.plan.rules().terms().merchant_discount.on_refund {
+            OnRefund::Returned => moved = books::discount_returned(moved, share.unearned, share.earned),
+            OnRefund::Kept => moved = books::discount_earned(moved, share.unearned),
+        }
+        let returned = match self.plan.rules().terms().merchant_discount.on_refund {
+            OnRefund::Returned => share.unearned + share.earned,
+            OnRefund::Kept => 0,
+        };
+        next.merchant.unearned -= share.unearned;
+        next.merchant.payable -= asked.amount.minor() - returned;
+        let cancelled = debt.iter().map(|(_, amount)| amount).sum();
+        let money = |minor: i128| Money::of_minor(minor, asked.amount.currency());
+        let event = |step| {
+            Event::Refunded(Refunded {
+                step,
+                refund_id: asked.refund_id.clone(),
+                source: asked.source,
+                order_id: self.plan.agreement.offer.order_id.clone(),
+                amount: asked.amount,
+                cancelled: money(cancelled),
+                debt: debt.iter().map(|(number, it)| CancelledDebt { number: *number, amount: money(*it) }).collect(),
+                recovered: money(recovered),
+                cash: money(cash),
+                cash_back,
+                interest_returned: money(interest),
+                merchant_returns: money(asked.amount.minor() - returned),
+                discount_returned: money(returned),
+                discount_unearned: money(share.unearned),
+                reason: asked.reason.clone(),
+            })
+        };
+        let mut work = Self { plan: self.plan.clone(), events: Vec::new() };
+        work.record(moment, next, moved, event)?;
+        self.plan = work.plan;
+        self.events.append(&mut work.events);
+        Ok(())
+    }
+
+    /// The same refund over other debt: what went back in cash has gone, the rest is the customer's credit.
+    pub(super) fn refund_again(
+        &mut self,
+        moment: Moment,
+        refund_id: RefundId,
+        amount: Money,
+        (cash, cash_back): (Money, Vec<CashBack>),
+        interest_returned: Money,
+    ) -> Result<(), Refusal> {
+        let mut next = self.plan.clone();
+        let again = next.ledger.refund(self.plan.rules(), moment.on, amount.minor(), Some(cash.minor()));
+        next.ledger.totals.interest_returned += interest_returned.minor();
+        let order_id = self.plan.agreement.offer.order_id.clone();
+        let money = |minor: i128| Money::of_minor(minor, amount.currency());
+        let nothing = money(0);
+        let debt: Vec<CancelledDebt> =
+            again.debt.iter().map(|(number, it)| CancelledDebt { number: *number, amount: money(*it) }).collect();
+        self.record(moment, next, self.nothing_moved(), |step| {
+            Event::Refunded(Refunded {
+                step,
+                refund_id,
+                source: super::RefundSource::Payment,
+                order_id,
+                amount,
+                cancelled: money(again.debt.iter().map(|(_, it)| it).sum()),
+                debt,
+                recovered: money(again.recovered),
+                cash: money(again.cash),
+                cash_back,
+                interest_returned,
+                merchant_returns: nothing,
+                discount_returned: nothing,
+                discount_unearned: nothing,
+                reason: None,
+            })
+        })
+    }
+}
+
+/// The part of the merchant's discount that belongs to a refund.
+struct Share {
+    unearned: i128,
+    earned: i128,
+}
+
+impl Running {
+    /// Interest that was paid and goes back with a refund: its share of the purchase, where the terms return it.
+    fn interest_to_return(&self, refund: i128) -> i128 {
+        match self.rules().terms().refund.interest {
+            OnRefund::Kept => 0,
+            OnRefund::Returned => {
+                let paid: i128 = self.ledger.installments.iter().map(|it| it.interest.paid.minor()).sum();
+                let left = (paid - self.ledger.totals.interest_returned).max(0);
+                Rounding::HalfEven.divide(left.saturating_mul(refund), self.merchant.purchase.max(1))
+            }
+        }
+    }
+
+    fn merchant_share(&self, refund: i128) -> Share {
+        let of = |amount: i128| {
+            Rounding::HalfEven.divide(amount.max(0).saturating_mul(refund), self.merchant.purchase.max(1))
+        };
+        let unearned = self.merchant.unearned.min(self.merchant.discount);
+        Share { unearned: of(unearned), earned: of(self.merchant.discount - unearned) }
+    }
+
+    /// Where cash goes: to the payments that paid, the latest first, to each no more than it brought.
+    fn cash_back(&self, refund_id: &RefundId, cash: i128, with_interest: bool) -> Vec<CashBack> {
+        let mut left = cash;
+        let mut legs = Vec::new();
+        for (payment_id, brought) in self.brought(with_interest).into_iter().rev() {
+            let amount = left.min(brought);
+            if amount > 0 {
+                left -= amount;
+                let id = RefundId::derived(&["plan", refund_id.as_str(), payment_id.as_str()]);
+                legs.push(CashBack { payment_id, refund_id: id, amount: self.ledger.money(amount) });
+            }
+        }
+        legs
+    }
+
+    /// What every payment has brought and not got back, in the order of time.
+    fn brought(&self, with_interest: bool) -> Vec<(PaymentId, i128)> {
+        let mut brought: Vec<(PaymentId, i128)> = Vec::new();
+        for it in &self.transactions {
+            match &it.deed {
+                Deed::Payment(payment) => {
+                    let amount = payment.principal + if with_interest { payment.interest } else { 0 };
+                    match brought.iter_mut().find(|(known, _)| *known == payment.payment_id) {
+                        Some((_, sum)) => *sum += amount,
+                        None => brought.push((payment.payment_id.clone(), amount)),
+                    }
+                }
+                Deed::Refund { cash_back, .. } => {
+                    for leg in cash_back {
+                        if let Some((_, sum)) = brought.iter_mut().find(|(known, _)| *known == leg.payment_id) {
+                            *sum -= leg.amount.minor();
+                        }
+                    }
+                }
+                Deed::Fee { .. }
+                | Deed::Waiver { .. }
+                | Deed::Reschedule { .. }
+                | Deed::Rate { .. }
+                | Deed::ChargeOff(_) => (),
+            }
+        }
+        brought
+    }
+}
