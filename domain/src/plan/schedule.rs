@@ -2,14 +2,18 @@
 
 use crate::money::Money;
 use crate::plan::business_days::BusinessDays;
-use crate::plan::day_count::DayCount;
+use crate::plan::day_count::{self, DayCount};
+use crate::plan::digits::{Digits, Precision};
 use crate::plan::frequency::{Frequency, MonthEnd};
+use crate::plan::installments::{Debt, Part};
 use crate::plan::nominal_rate::NominalRate;
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// The longest plan, in years from its first day to its last due date.
 pub const PLAN_YEARS_MAX: u32 = 10;
+/// More payments than the longest plan has days.
+const PAYMENTS_MAX: u32 = 3660;
 
 /// How the principal is paid back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -177,31 +181,87 @@ impl BadSchedule {
 /// # Errors
 /// [`BadSchedule`], in the order of its variants.
 pub fn schedule(terms: &ScheduleTerms, principal: Money, from: NaiveDate) -> Result<Vec<Row>, BadSchedule> {
-    let _ = (terms, from);
-    Err(BadSchedule::AmountNotPositive(principal))
+    let periods = checked_periods(terms, from)?;
+    if !principal.is_positive() {
+        return Err(BadSchedule::AmountNotPositive(principal));
+    }
+    let mut rows = Vec::with_capacity(periods.len());
+    let (mut balance, mut sum) = (principal, Money::zero(principal.currency()));
+    for (period, (part, interest)) in periods.iter().zip(reschedule(terms, principal, &periods)) {
+        balance.release(part);
+        sum = sum.plus(part).and_then(|sum| sum.plus(interest)).map_err(|_| BadSchedule::AmountTooLarge)?;
+        let Period { number, from, until, due_on } = *period;
+        rows.push(Row { number, from, until, due_on, principal: part, interest, balance });
+    }
+    Ok(rows)
+}
+
+fn checked_periods(terms: &ScheduleTerms, from: NaiveDate) -> Result<Vec<Period>, BadSchedule> {
+    if terms.payments == 0 {
+        return Err(BadSchedule::NoPayments);
+    }
+    if terms.frequency == Frequency::EveryDays(0) {
+        return Err(BadSchedule::NoTimeBetweenPayments);
+    }
+    if let Some(first_due_on) = terms.first_due_on.filter(|it| *it <= from) {
+        return Err(BadSchedule::FirstDueInThePast { first_due_on, from });
+    }
+    if terms.payments > PAYMENTS_MAX {
+        return Err(BadSchedule::TooLong);
+    }
+    let periods = periods(terms, from, terms.payments, 1);
+    let is_complete = usize::try_from(terms.payments).is_ok_and(|it| it == periods.len());
+    let longest = from.checked_add_months(Months::new(12 * PLAN_YEARS_MAX)).unwrap_or(NaiveDate::MAX);
+    if !is_complete || periods.last().is_none_or(|it| it.until > longest) {
+        return Err(BadSchedule::TooLong);
+    }
+    if terms.business_days.is_never_open() {
+        return Err(BadSchedule::NoBusinessDays);
+    }
+    Ok(periods)
 }
 
 /// `count` periods, numbered from `first_number`, the first of which begins on `from`.
 ///
 /// The anchor is `first_due_on`, or `from` if there is none; the first period ends on the first date of the anchor's
-/// calendar after `from`. To go on with a plan that began on the 31st, name that day as `first_due_on`. Fewer than
-/// `count` come back only where the calendar ends.
+/// calendar after `from`. To go on with a plan that began on the 31st, name that day as `first_due_on`. A due date is
+/// never moved before `from`. Fewer than `count` come back only where the calendar ends or a period has no days.
 #[must_use]
 pub fn periods(terms: &ScheduleTerms, from: NaiveDate, count: u32, first_number: u32) -> Vec<Period> {
-    let _ = (terms, from, count, first_number);
-    Vec::new()
+    let anchor = terms.first_due_on.unwrap_or(from);
+    let calendar = &terms.business_days;
+    let dates = |step: i32| {
+        let date = terms.frequency.due(anchor, terms.month_end, step)?;
+        let due_on = calendar.moved(date).max(from);
+        Some((if calendar.interest_follows { due_on } else { date }, due_on))
+    };
+    if terms.frequency == Frequency::EveryDays(0) {
+        return Vec::new();
+    }
+    // No date of a calendar is before its first due date, however far away that is.
+    let first = terms.frequency.steps_before(anchor, from).max(0);
+    let ahead = (first..).map_while(dates).skip_while(|(until, _)| *until <= from);
+    let mut begins = from;
+    let numbered = (first_number..).zip(ahead).take(usize::try_from(count).unwrap_or(usize::MAX));
+    numbered
+        .map(|(number, (until, due_on))| Period { number, from: std::mem::replace(&mut begins, until), until, due_on })
+        .collect()
 }
 
 /// Principal and interest of an outstanding principal over the periods that are left: the same amortisation as
 /// [`schedule`]'s, for use after a prepayment, a change of rate or a re-ageing. One pair for each period.
+///
+/// A period may begin later than it did, for example on the day of the prepayment; it then bears interest for the rest
+/// of it. A principal that is not positive is nothing to pay.
 #[must_use]
 pub fn reschedule(terms: &ScheduleTerms, principal: Money, periods: &[Period]) -> Vec<(Money, Money)> {
-    let _ = terms;
-    vec![(principal, principal); periods.len()]
+    in_money(principal, terms, periods, |debt| debt.amortised(terms.amortisation, terms.absorbs))
 }
 
 /// Principal and interest where the payment stays as it was: periods drop off the end, and the last payment is
 /// smaller. Where the payment does not suffice, the last period takes what is left.
+///
+/// One pair for each period that remains, none if there is nothing to pay.
 #[must_use]
 pub fn reschedule_keeping_payment(
     terms: &ScheduleTerms,
@@ -209,6 +269,25 @@ pub fn reschedule_keeping_payment(
     periods: &[Period],
     payment: Money,
 ) -> Vec<(Money, Money)> {
-    let _ = (terms, payment);
-    vec![(principal, principal); periods.len()]
+    let is_flat = terms.amortisation == Amortisation::EqualParts;
+    in_money(principal, terms, periods, |debt| debt.paid_by(payment.minor(), is_flat))
 }
+
+fn in_money(
+    principal: Money,
+    terms: &ScheduleTerms,
+    periods: &[Period],
+    parts: impl FnOnce(Debt<'_>) -> Vec<Part>,
+) -> Vec<(Money, Money)> {
+    let precision = Precision::for_amount(principal.minor());
+    let factor = |it: &Period| day_count::factor(terms, precision, it.from, it.until);
+    let factors: Vec<Digits> = periods.iter().map(factor).collect();
+    let money = |minor| Money::of_minor(minor, principal.currency());
+    parts(Debt { principal: principal.minor().max(0), factors: &factors, precision })
+        .into_iter()
+        .map(|it| (money(it.principal), money(it.interest)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
