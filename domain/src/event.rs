@@ -1,9 +1,12 @@
 //! The union of all aggregates: any command, any event, any state, any refusal.
 
+use crate::clock::{self, Clock};
+use crate::credit::{self, Credit};
 use crate::decider::{Decider, Refused};
 use crate::entry::Entry;
 use crate::order::{self, Order, Timestamp};
 use crate::payment::{self, Payment};
+use crate::plan::{self, Plan};
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,6 +38,12 @@ pub enum Command {
     Order(order::Command),
     /// Of a payment.
     Payment(payment::Command),
+    /// Of a customer's credit.
+    Credit(credit::Command),
+    /// Of an installment plan.
+    Plan(plan::Command),
+    /// Of the merchant's clock.
+    Clock(clock::Command),
 }
 
 impl Command {
@@ -44,6 +53,9 @@ impl Command {
         match self {
             Self::Order(it) => StreamName { category: Order::CATEGORY, id: it.order_id().as_str().into() },
             Self::Payment(it) => StreamName { category: Payment::CATEGORY, id: it.payment_id().as_str().into() },
+            Self::Credit(it) => StreamName { category: Credit::CATEGORY, id: it.customer_id().as_str().into() },
+            Self::Plan(it) => StreamName { category: Plan::CATEGORY, id: it.plan_id().as_str().into() },
+            Self::Clock(_) => StreamName { category: Clock::CATEGORY, id: clock::NAME.into() },
         }
     }
 }
@@ -55,6 +67,12 @@ pub enum Event {
     Order(order::Event),
     /// To a payment.
     Payment(payment::Event),
+    /// To a customer's credit.
+    Credit(credit::Event),
+    /// To an installment plan.
+    Plan(plan::Event),
+    /// To the merchant's clock.
+    Clock(clock::Event),
 }
 
 impl Event {
@@ -64,6 +82,8 @@ impl Event {
         match self {
             Self::Order(it) => it.entry(),
             Self::Payment(it) => it.entry(),
+            Self::Plan(it) => it.entry(),
+            Self::Credit(_) | Self::Clock(_) => None,
         }
     }
 
@@ -71,8 +91,8 @@ impl Event {
     #[must_use]
     pub fn pending(&self) -> Option<&Entry> {
         match self {
-            Self::Order(_) => None,
             Self::Payment(it) => it.pending(),
+            Self::Order(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_) => None,
         }
     }
 
@@ -82,6 +102,9 @@ impl Event {
         match self {
             Self::Order(it) => it.at(),
             Self::Payment(it) => it.at(),
+            Self::Credit(it) => it.at(),
+            Self::Plan(it) => it.at(),
+            Self::Clock(it) => it.at(),
         }
     }
 }
@@ -95,6 +118,15 @@ pub enum Refusal {
     /// Says a payment.
     #[error(transparent)]
     Payment(#[from] payment::Refusal),
+    /// Says a customer's credit.
+    #[error(transparent)]
+    Credit(#[from] credit::Refusal),
+    /// Says an installment plan.
+    #[error(transparent)]
+    Plan(#[from] plan::Refusal),
+    /// Says the merchant's clock.
+    #[error(transparent)]
+    Clock(#[from] clock::Refusal),
 }
 
 impl Refused for Refusal {
@@ -102,6 +134,9 @@ impl Refused for Refusal {
         match self {
             Self::Order(it) => it.code(),
             Self::Payment(it) => it.code(),
+            Self::Credit(it) => it.code(),
+            Self::Plan(it) => it.code(),
+            Self::Clock(it) => it.code(),
         }
     }
 
@@ -109,6 +144,9 @@ impl Refused for Refusal {
         match self {
             Self::Order(it) => it.pointer(),
             Self::Payment(it) => it.pointer(),
+            Self::Credit(it) => it.pointer(),
+            Self::Plan(it) => it.pointer(),
+            Self::Clock(it) => it.pointer(),
         }
     }
 }
@@ -120,6 +158,12 @@ pub enum Aggregate {
     Order(Box<Order>),
     /// A payment.
     Payment(Box<Payment>),
+    /// A customer's credit.
+    Credit(Box<Credit>),
+    /// An installment plan.
+    Plan(Box<Plan>),
+    /// The merchant's clock.
+    Clock(Clock),
 }
 
 impl Aggregate {
@@ -129,6 +173,9 @@ impl Aggregate {
         match command {
             Command::Order(_) => Self::Order(Box::default()),
             Command::Payment(_) => Self::Payment(Box::default()),
+            Command::Credit(_) => Self::Credit(Box::default()),
+            Command::Plan(_) => Self::Plan(Box::default()),
+            Command::Clock(_) => Self::Clock(Clock::default()),
         }
     }
 
@@ -138,11 +185,12 @@ impl Aggregate {
     /// The aggregate's refusal.
     pub fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match (self, command) {
-            (Self::Order(state), Command::Order(it)) => Ok(state.decide(it)?.into_iter().map(Event::Order).collect()),
-            (Self::Payment(state), Command::Payment(it)) => {
-                Ok(state.decide(it)?.into_iter().map(Event::Payment).collect())
-            }
-            (Self::Order(_), Command::Payment(_)) | (Self::Payment(_), Command::Order(_)) => Ok(Vec::new()),
+            (Self::Order(state), Command::Order(it)) => Ok(all(state.decide(it)?, Event::Order)),
+            (Self::Payment(state), Command::Payment(it)) => Ok(all(state.decide(it)?, Event::Payment)),
+            (Self::Credit(state), Command::Credit(it)) => Ok(all(state.decide(it)?, Event::Credit)),
+            (Self::Plan(state), Command::Plan(it)) => Ok(all(state.decide(it)?, Event::Plan)),
+            (Self::Clock(state), Command::Clock(it)) => Ok(all(state.decide(it)?, Event::Clock)),
+            (Self::Order(_) | Self::Payment(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_), _) => Ok(Vec::new()),
         }
     }
 
@@ -151,7 +199,14 @@ impl Aggregate {
         match (self, event) {
             (Self::Order(state), Event::Order(it)) => state.evolve(it),
             (Self::Payment(state), Event::Payment(it)) => state.evolve(it),
-            (Self::Order(_), Event::Payment(_)) | (Self::Payment(_), Event::Order(_)) => (),
+            (Self::Credit(state), Event::Credit(it)) => state.evolve(it),
+            (Self::Plan(state), Event::Plan(it)) => state.evolve(it),
+            (Self::Clock(state), Event::Clock(it)) => state.evolve(it),
+            (Self::Order(_) | Self::Payment(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_), _) => (),
         }
     }
+}
+
+fn all<T>(events: Vec<T>, of: impl Fn(T) -> Event) -> Vec<Event> {
+    events.into_iter().map(of).collect()
 }

@@ -8,6 +8,8 @@
 
 pub mod account;
 pub mod card_number;
+pub mod clock;
+pub mod credit;
 pub mod decider;
 pub mod entry;
 pub mod event;

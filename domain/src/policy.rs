@@ -3,6 +3,8 @@
 //! Policies are pure, and the ids in their commands derive from the event, so a policy that runs twice (after a crash,
 //! or in two processes) asks for the same facts, and the same sentence said twice is one fact.
 
+pub mod plans;
+
 use crate::event::{Command, Event};
 use crate::id::{AllocationId, OrderId, RefundId};
 use crate::order::{self, ReleaseEffect};
@@ -12,8 +14,14 @@ use crate::payment::{self, RefundOrigin};
 #[must_use]
 pub fn react(event: &Event) -> Vec<Command> {
     match event {
-        Event::Payment(event) => from_payment(event).into_iter().map(Command::Order).collect(),
+        Event::Payment(event) => {
+            let order = from_payment(event).map(Command::Order);
+            order.into_iter().chain(plans::from_payment(event).map(Command::Plan)).collect()
+        }
         Event::Order(event) => from_order(event).into_iter().map(Command::Payment).collect(),
+        Event::Plan(event) => plans::from_plan(event),
+        Event::Credit(event) => plans::from_credit(event).into_iter().collect(),
+        Event::Clock(_) => Vec::new(),
     }
 }
 
@@ -22,6 +30,9 @@ pub fn react(event: &Event) -> Vec<Command> {
 /// took it, say, the payment does not refuse: it records a failed refund.)
 #[must_use]
 pub fn on_refusal(cause: &Event, refused: &Command) -> Option<Command> {
+    if let Some(answer) = plans::on_refusal(cause, refused) {
+        return Some(answer);
+    }
     let (Event::Order(cause), Command::Payment(payment::Command::Refund(refund))) = (cause, refused) else {
         return None;
     };
@@ -64,7 +75,7 @@ fn from_payment(event: &payment::Event) -> Option<order::Command> {
         })),
         It::RefundRequested(it) => {
             let effect = match it.origin {
-                RefundOrigin::Order => return None,
+                RefundOrigin::Order | RefundOrigin::Plan => return None,
                 RefundOrigin::Merchant => ReleaseEffect::PriceReduced,
                 RefundOrigin::Replacement => ReleaseEffect::DueAgain,
             };

@@ -262,6 +262,7 @@ pub(crate) fn intent(payment_id: &str, method: Method, amount: Money) -> Intent 
     Intent {
         payment_id: the(payment_id),
         order_id: Some(the("o-1")),
+        plan_id: None,
         customer_id: Some(the("c-1")),
         method,
         amount,

@@ -4,7 +4,7 @@
 //! of a shape is a new version with its own reader here and its own golden file; a kind is never renamed or reused.
 
 use crate::event::Event;
-use crate::{order, payment};
+use crate::{clock, credit, order, payment, plan};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -102,6 +102,26 @@ kinds! {
     "payment-payout-recorded.v1" => Payment::payment::PayoutRecorded,
     "payment-outcome-unknown.v1" => Payment::payment::OutcomeUnknown,
     "payment-attempt-failed.v1" => Payment::payment::AttemptFailed,
+    "credit-limit-set.v1" => Credit::credit::LimitSet,
+    "credit-reserved.v1" => Credit::credit::Reserved,
+    "credit-exposure-changed.v1" => Credit::credit::ExposureChanged,
+    "plan-approved.v1" => Plan::plan::Approved,
+    "plan-cancelled.v1" => Plan::plan::Cancelled,
+    "plan-opened.v1" => Plan::plan::Opened,
+    "plan-merchant-paid.v1" => Plan::plan::MerchantPaid,
+    "plan-installment-due.v1" => Plan::plan::InstallmentDue,
+    "plan-interest-accrued.v1" => Plan::plan::InterestAccrued,
+    "plan-payment-applied.v1" => Plan::plan::PaymentApplied,
+    "plan-payment-reversed.v1" => Plan::plan::PaymentReversed,
+    "plan-late-fee-charged.v1" => Plan::plan::LateFeeCharged,
+    "plan-late-fee-waived.v1" => Plan::plan::LateFeeWaived,
+    "plan-refunded.v1" => Plan::plan::Refunded,
+    "plan-rescheduled.v1" => Plan::plan::Rescheduled,
+    "plan-rate-changed.v1" => Plan::plan::RateChanged,
+    "plan-charged-off.v1" => Plan::plan::ChargedOff,
+    "plan-unwound.v1" => Plan::plan::Unwound,
+    "clock-started.v1" => Clock::clock::Started,
+    "clock-advanced.v1" => Clock::clock::Advanced,
 }
 
 fn to_bytes(kind: &'static str, it: &impl Serialize) -> Result<Written, Unreadable> {

@@ -58,6 +58,7 @@ macro_rules! opening {
                 let $intent = Intent {
                     payment_id: $asked.payment_id.0,
                     order_id: optional($asked.order_id),
+                    plan_id: None,
                     customer_id: optional($asked.customer_id),
                     method: $asked.method,
                     amount: $asked.amount.of($asked.currency.0, "/amount")?,
@@ -417,6 +418,7 @@ following! {
         let intent = amount.zip(asked.method).map(|(amount, method)| Intent {
             payment_id: payment_id.clone(),
             order_id: optional(asked.order_id),
+            plan_id: None,
             customer_id: optional(asked.customer_id),
             method,
             amount,

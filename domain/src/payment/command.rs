@@ -1,7 +1,7 @@
 //! What can be asked of a payment.
 
 use super::method::Method;
-use crate::id::{CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, RefundId};
+use crate::id::{CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId};
 use crate::money::Money;
 use crate::order::Timestamp;
 use crate::text::Text;
@@ -77,6 +77,9 @@ pub struct Intent {
     /// What it pays for, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
+    /// The installment plan that it pays a part of, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
     /// Who pays, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
@@ -167,6 +170,8 @@ pub enum RefundOrigin {
     Replacement,
     /// A cancellation or return, which has released the money already.
     Order,
+    /// A refund of a plan, which has released the money already.
+    Plan,
 }
 
 /// Money is sent back.

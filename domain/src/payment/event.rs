@@ -3,7 +3,7 @@
 use super::command::{Attempt, FeeDirection, Intent, PayoutDirection, RefundOrigin};
 use super::method::Method;
 use crate::entry::Entry;
-use crate::id::{CaptureId, DisputeId, FeeId, OrderId, PaymentId, PayoutId, RefundId};
+use crate::id::{CaptureId, DisputeId, FeeId, OrderId, PaymentId, PayoutId, PlanId, RefundId};
 use crate::money::Money;
 use crate::order::Timestamp;
 use crate::text::Text;
@@ -128,6 +128,9 @@ pub struct Captured {
     /// What it pays for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
+    /// The installment plan that it pays a part of, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
     /// How it was paid.
     pub method: Method,
     /// How much.
@@ -170,6 +173,9 @@ pub struct CaptureReversed {
     /// What it paid for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
+    /// The installment plan that it pays a part of, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
     /// How it was paid.
     pub method: Method,
     /// How much.
@@ -193,6 +199,9 @@ pub struct RefundRequested {
     /// What the payment paid for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
+    /// The installment plan that it pays a part of, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
     /// How much.
     pub amount: Money,
     /// Who asked.

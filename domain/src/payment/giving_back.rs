@@ -16,13 +16,14 @@ impl Payment {
                 RefundOrigin::Merchant | RefundOrigin::Replacement => {
                     Err(Refusal::ExceedsRefundable { asked: asked.amount, left })
                 }
-                RefundOrigin::Order => Ok(vec![not_refunded(intent, asked)]),
+                RefundOrigin::Order | RefundOrigin::Plan => Ok(vec![not_refunded(intent, asked)]),
             };
         }
         Ok(vec![Event::RefundRequested(RefundRequested {
             payment_id: asked.payment_id.clone(),
             refund_id: asked.refund_id.clone(),
             order_id: intent.order_id.clone(),
+            plan_id: intent.plan_id.clone(),
             amount: asked.amount,
             origin: asked.origin,
             reason: asked.reason.clone(),

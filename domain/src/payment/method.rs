@@ -19,12 +19,21 @@ pub enum Method {
     Voucher,
     /// Cash that a courier collects. It counts as captured when the goods are handed to the courier.
     CashOnDelivery,
+    /// A purchase on an installment plan: the book of plans owes the money. Only the plan itself pays so.
+    Installments,
 }
 
 impl Method {
     /// Every method, once.
-    pub const ALL: [Self; 6] =
-        [Self::Card, Self::BankTransfer, Self::MobileMoney, Self::EWallet, Self::Voucher, Self::CashOnDelivery];
+    pub const ALL: [Self; 7] = [
+        Self::Card,
+        Self::BankTransfer,
+        Self::MobileMoney,
+        Self::EWallet,
+        Self::Voucher,
+        Self::CashOnDelivery,
+        Self::Installments,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -36,6 +45,7 @@ impl Method {
             Self::EWallet => "e_wallet",
             Self::Voucher => "voucher",
             Self::CashOnDelivery => "cash_on_delivery",
+            Self::Installments => "installments",
         }
     }
 
@@ -47,6 +57,7 @@ impl Method {
             Self::BankTransfer => Account::Bank,
             Self::Voucher => Account::GiftCard,
             Self::CashOnDelivery => Account::CourierReceivable,
+            Self::Installments => Account::BnplClearing,
         }
     }
 
@@ -55,7 +66,12 @@ impl Method {
     pub fn refund_source(self) -> Account {
         match self {
             Self::CashOnDelivery => Account::Bank,
-            Self::Card | Self::BankTransfer | Self::MobileMoney | Self::EWallet | Self::Voucher => self.clearing(),
+            Self::Card
+            | Self::BankTransfer
+            | Self::MobileMoney
+            | Self::EWallet
+            | Self::Voucher
+            | Self::Installments => self.clearing(),
         }
     }
 
@@ -64,7 +80,12 @@ impl Method {
     pub fn fee_account(self) -> Account {
         match self {
             Self::CashOnDelivery => Account::DeliveryCost,
-            Self::Card | Self::BankTransfer | Self::MobileMoney | Self::EWallet | Self::Voucher => Account::PspFees,
+            Self::Card
+            | Self::BankTransfer
+            | Self::MobileMoney
+            | Self::EWallet
+            | Self::Voucher
+            | Self::Installments => Account::PspFees,
         }
     }
 
@@ -73,7 +94,7 @@ impl Method {
     pub fn can_be_disputed(self) -> bool {
         match self {
             Self::Card | Self::BankTransfer | Self::MobileMoney | Self::EWallet => true,
-            Self::Voucher | Self::CashOnDelivery => false,
+            Self::Voucher | Self::CashOnDelivery | Self::Installments => false,
         }
     }
 
@@ -81,7 +102,7 @@ impl Method {
     #[must_use]
     pub fn is_paid_out(self) -> bool {
         match self {
-            Self::Card | Self::MobileMoney | Self::EWallet | Self::CashOnDelivery => true,
+            Self::Card | Self::MobileMoney | Self::EWallet | Self::CashOnDelivery | Self::Installments => true,
             Self::BankTransfer | Self::Voucher => false,
         }
     }

@@ -62,6 +62,7 @@ impl Payment {
             payment_id: asked.payment_id.clone(),
             capture_id: asked.capture_id.clone(),
             order_id: intent.order_id.clone(),
+            plan_id: intent.plan_id.clone(),
             method: intent.method,
             amount: asked.amount,
             is_final: asked.is_final,
@@ -97,6 +98,9 @@ impl Payment {
         if capture.is_reversed {
             return Ok(Vec::new());
         }
+        if intent.method == Method::Installments {
+            return Err(Refusal::NotForMethod { method: intent.method, what: "reversed; refund the plan instead" });
+        }
         let left = self.refundable(intent)?;
         if capture.amount.exceeds(left)? {
             return Err(Refusal::ExceedsRefundable { asked: capture.amount, left });
@@ -105,6 +109,7 @@ impl Payment {
             payment_id: asked.payment_id.clone(),
             capture_id: asked.capture_id.clone(),
             order_id: intent.order_id.clone(),
+            plan_id: intent.plan_id.clone(),
             method: intent.method,
             amount: capture.amount,
             reason: asked.reason.clone(),

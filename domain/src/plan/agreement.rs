@@ -129,7 +129,8 @@ impl BadTerms {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AmountNotPositive => "amount_not_positive",
-            Self::Schedule(_) | Self::Parts { .. } => "bad_terms",
+            Self::Schedule(bad) => bad.code(),
+            Self::Parts { .. } => "bad_terms",
             Self::DownPaymentTooLarge { .. } => "down_payment_too_large",
             Self::Amount { source, .. } => source.code(),
             Self::CapBelowFee { .. } => "cap_below_fee",
@@ -175,7 +176,8 @@ impl Agreement {
         let rate = offer.terms.merchant_discount.rate;
         let discount = Rounding::HalfUp.divide(amount.minor().saturating_mul(rate.units()), RATE_UNIT);
         let discount = Money::of_minor(discount, amount.currency());
-        let discount_earned = discount::unwinding(amount, discount, down_payment, &schedule);
+        let parts: Vec<(Money, Money)> = schedule.iter().map(|row| (row.principal, row.interest)).collect();
+        let discount_earned = discount::unwind(discount, &parts);
         let disclosure = disclose(&offer, down_payment, financed, &schedule);
         Ok(Self { offer, down_payment, financed, discount, schedule, discount_earned, disclosure })
     }
@@ -219,7 +221,7 @@ fn disclose(offer: &Offer, down_payment: Money, financed: Money, schedule: &[Row
         total_of_payments: sum(total),
         total_cost: sum(total + down_payment.minor()),
         apr_us: apr::reg_z(&advances, &payments, Some(offer.terms.schedule.frequency)),
-        apr_eu: apr::eu(&advances, &payments),
+        apr_eu: apr::eu(&advances, &payments, Some(offer.terms.schedule.frequency)),
     }
 }
 

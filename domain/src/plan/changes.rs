@@ -168,11 +168,11 @@ impl Ledger {
         (0..self.installments.len()).filter(|place| which(self, *place)).collect()
     }
 
-    fn principal_at(&self, place: usize) -> i128 {
+    pub(super) fn principal_at(&self, place: usize) -> i128 {
         self.installments.get(place).map_or(0, |it| it.principal.outstanding())
     }
 
-    fn periods_at(&self, places: &[usize]) -> Vec<Period> {
+    pub(super) fn periods_at(&self, places: &[usize]) -> Vec<Period> {
         places.iter().filter_map(|place| self.installments.get(*place)).map(Installment::period).collect()
     }
 

@@ -96,6 +96,8 @@ impl Event {
 pub struct Step {
     /// The plan.
     pub plan_id: PlanId,
+    /// Whose plan.
+    pub customer_id: CustomerId,
     /// Its place among the steps of the plan, from 1.
     pub step: u32,
     /// The day it counts for, in the plan's time zone. A payment may come to light later.
@@ -132,6 +134,8 @@ pub struct Standing {
     pub fees: Money,
     /// What the customer paid beyond everything owed.
     pub overpaid: Money,
+    /// Principal that was given up.
+    pub charged_off: Money,
     /// What came in after the charge-off.
     pub recovered: Money,
     /// Refunds of debt that was charged off.
@@ -221,8 +225,6 @@ pub struct Opened {
     /// What it changed.
     #[serde(flatten)]
     pub step: Step,
-    /// Whose plan.
-    pub customer_id: CustomerId,
     /// What was bought, where it was an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,

@@ -101,7 +101,7 @@ impl Ledger {
     }
 
     /// How an installment lies to a day: the one whose period the day lies in is being paid now.
-    fn when(&self, place: usize, on: NaiveDate) -> When {
+    pub(super) fn when(&self, place: usize, on: NaiveDate) -> When {
         let is_late = |it: &Installment| it.due_on < on;
         match self.installments.get(place) {
             Some(it) if is_late(it) => When::PastDue,
@@ -126,8 +126,14 @@ impl Ledger {
         // What was paid of it in advance lessened no balance before the day it fell due.
         let later = self.installments.iter().skip(place);
         let balance: i128 = later.map(|it| it.principal.owed()).sum();
+        let period = super::Period { number: it.number, from: it.from, until: it.until, due_on: it.due_on };
         let terms = rules.at_rate(self.rate);
-        interest::accrued(&terms, (it.from, it.until), self.money(balance), self.money(owed), on).minor().clamp(0, owed)
+        if terms.amortisation == super::Amortisation::EqualParts {
+            // Flat interest is the same every day of the period.
+            let (days, period) = ((on - it.from).num_days(), (it.until - it.from).num_days().max(1));
+            return Rounding::HalfEven.divide(owed.saturating_mul(days.into()), period.into()).clamp(0, owed);
+        }
+        interest::accrued(&terms, &period, self.money(balance), on).minor().clamp(0, owed)
     }
 
     /// Interest of an installment as the books have it: what time has earned, and no less than what was paid.
@@ -324,25 +330,25 @@ impl Ledger {
                     self.cancel_at(place, *left, left, debt);
                 }
                 // Where a share is more than an installment has, the others carry the rest.
-                let absorbs = rules.terms().schedule.absorbs;
                 while *left > 0 {
                     let open = |place: &usize| self.installments.get(*place).is_some_and(|it| it.principal.outstanding() > 0);
                     let open: Vec<usize> = to_come.iter().copied().filter(open).collect();
                     if open.is_empty() {
                         return;
                     }
-                    for (place, share) in open.iter().zip(super::schedule::equal_parts(*left, open.len(), absorbs)) {
-                        self.cancel_at(*place, share, left, debt);
+                    let parts = super::ScheduleTerms {
+                        amortisation: super::Amortisation::EqualPrincipal,
+                        ..rules.at_rate(NominalRate::ZERO)
+                    };
+                    let shares = super::schedule::reschedule(&parts, self.money(*left), &self.periods_at(&open));
+                    for (place, (share, _)) in open.iter().zip(shares) {
+                        self.cancel_at(*place, share.minor(), left, debt);
                     }
                 }
             }
         }
     }
 
-    /// The principal and interest that are late on a day, and what is due on it.
-    pub(super) fn due_by(&self, on: NaiveDate) -> i128 {
-        self.installments.iter().filter(|it| it.due_on <= on).map(Installment::outstanding).sum()
-    }
 
     /// Adds a fee to an installment.
     pub(super) fn charge(&mut self, number: u32, amount: i128) {

@@ -92,6 +92,7 @@ impl Running {
         let moved = books::opened(Balances::new(amount.currency()), amount.minor(), discount.minor());
         let step = Step {
             plan_id: asked.plan_id.clone(),
+            customer_id: agreement.offer.customer_id.clone(),
             step: 1,
             effective_on: starts_on,
             is_reapplied: false,
@@ -101,8 +102,8 @@ impl Running {
             entry: moved.into_entry(Some(agreement.offer.customer_id.clone()))?,
             at: asked.at,
         };
-        let (customer_id, order_id) = (agreement.offer.customer_id.clone(), agreement.offer.order_id.clone());
-        Ok(Event::Opened(Box::new(Opened { step, customer_id, order_id, amount, discount })))
+        let order_id = agreement.offer.order_id.clone();
+        Ok(Event::Opened(Box::new(Opened { step, order_id, amount, discount })))
     }
 
     fn new(agreement: Agreement, today: NaiveDate) -> Self {
@@ -178,6 +179,7 @@ impl Running {
             accrued: money(accrued - paid),
             fees: money(ledger.outstanding(Component::Fee)),
             overpaid: money(ledger.totals.to_credit),
+            charged_off: money(ledger.installments.iter().map(|it| it.principal.written_off.minor()).sum()),
             recovered: money(ledger.totals.recovered),
             refund_recovered: money(ledger.totals.refund_recovered),
             cash_back: money(ledger.totals.cash_back),

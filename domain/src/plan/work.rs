@@ -60,6 +60,7 @@ impl Work {
         let (installments, removed) = changes(&self.plan.ledger, &next.ledger);
         let step = Step {
             plan_id: offer.plan_id.clone(),
+            customer_id: offer.customer_id.clone(),
             step: self.plan.steps.saturating_add(1),
             effective_on: moment.on,
             is_reapplied: moment.is_reapplied,

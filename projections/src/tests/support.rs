@@ -247,6 +247,7 @@ pub(super) fn intent(payment: &str, order: &str, customer: &str, method: Method,
     Intent {
         payment_id: id(payment),
         order_id: Some(id(order)),
+        plan_id: None,
         customer_id: Some(id(customer)),
         method,
         amount: money(amount),
