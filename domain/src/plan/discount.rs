@@ -44,8 +44,8 @@ fn principal_weights(parts: &[(Money, Money)]) -> Vec<i128> {
 fn effective_weights(discount: Money, parts: &[(Money, Money)]) -> Option<Vec<i128>> {
     let principal = parts.iter().map(|(principal, _)| principal.minor()).sum::<i128>();
     let mut carrying = discount.with_minor(principal.checked_sub(discount.minor())?).ok()?.to_decimal();
-    let payments: Vec<Decimal> =
-        parts.iter().map(|(principal, interest)| principal.to_decimal() + interest.to_decimal()).collect();
+    let total = |(principal, interest): &(Money, Money)| principal.to_decimal().checked_add(interest.to_decimal());
+    let payments = parts.iter().map(total).collect::<Option<Vec<Decimal>>>()?;
     if carrying <= Decimal::ZERO {
         return None;
     }

@@ -78,7 +78,8 @@ fn published_rates_of_regulation_z() {
 /// The European Commission's examples to Annex I (reference 1.6).
 #[test]
 fn published_rates_of_the_eu() {
-    let cases: [(&str, &[(&str, &str)], &str); 3] = [
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let cases: [Case; 3] = [
         ("3000", &[("2025-01-01", "60"), ("2025-04-01", "100"), ("2026-01-01", "3000")], "5.6"),
         ("3000", &[("2025-01-01", "60"), ("2025-07-01", "3132.09")], "13.5"),
         ("1000", &[("2025-07-15", "1000")], "0.0"),
@@ -101,33 +102,22 @@ fn rate(law: impl Fn(&[Flow], &[Flow]) -> Option<Apr>, from: &str, amount: &str,
 #[test]
 fn unit_periods_are_found_in_the_dates() {
     let dated = |dates: &[&str]| dates.iter().map(|it| flow(day(it), "51")).collect::<Vec<_>>();
-    let cases: [(&str, &str, &[&str], Option<Frequency>, Option<Frequency>); 4] = [
-        (
-            "month ends are months",
-            "2023-12-31",
-            &["2024-01-31", "2024-02-29", "2024-03-31"],
-            None,
-            Some(Frequency::Monthly),
-        ),
-        ("the 30th, where February ends", "2024-01-30", &["2024-02-29", "2024-03-30"], None, Some(Frequency::Monthly)),
+    /// What the rule says, the first day, the due dates, and the frequency that means the same.
+    type Case = (&'static str, &'static str, &'static [&'static str], Frequency);
+    let cases: [Case; 4] = [
+        ("month ends are months", "2023-12-31", &["2024-01-31", "2024-02-29", "2024-03-31"], Frequency::Monthly),
+        ("the 30th, where February ends", "2024-01-30", &["2024-02-29", "2024-03-30"], Frequency::Monthly),
         (
             "fifteen days are fifteen days",
             "2024-01-01",
             &["2024-01-16", "2024-01-31", "2024-02-15"],
-            None,
-            Some(Frequency::EveryDays(15)),
+            Frequency::EveryDays(15),
         ),
-        (
-            "the 15th and the last",
-            "2024-01-15",
-            &["2024-01-31", "2024-02-15", "2024-02-29"],
-            None,
-            Some(Frequency::SemiMonthly),
-        ),
+        ("the 15th and the last", "2024-01-15", &["2024-01-31", "2024-02-15", "2024-02-29"], Frequency::SemiMonthly),
     ];
-    for (name, from, dates, found, named) in cases {
+    for (name, from, dates, frequency) in cases {
         let with = |hint| rate(|a, p| reg_z(a, p, hint), from, "100", &dated(dates));
-        assert_eq!(with(found), with(named), "{name}");
+        assert_eq!(with(None), with(Some(frequency)), "{name}");
     }
     // Equal periods at 1 % each: the yearly rate is the number of them, whatever the days of the month.
     let at_one_percent = dated(&["2024-01-31", "2024-02-29"]);
@@ -186,29 +176,37 @@ fn a_rate_is_text() {
     assert!(serde_json::from_str::<Apr>("9.69").is_err());
 }
 
+/// What is still owed after these payments, at this rate a period: above zero if the rate is too high.
+fn owed_at(rate: Decimal, advance: Decimal, payments: &[Decimal]) -> Decimal {
+    payments.iter().fold(advance, |balance, payment| balance + (balance * rate).round_dp(18) - payment)
+}
+
 proptest! {
-    /// Discounting at the rate gives back what was lent, to what two decimals of a percent are worth.
+    /// The other way round, period by period: at the rate disclosed, give or take half its last digit, nothing is
+    /// left. Regulation Z over months, the EU over years.
     #[test]
-    fn discounting_at_the_rate_gives_the_advance(
-        amount in 5_000_i64..500_000, count in 1_i32..36, markup in 0_i64..80, first in 0_i64..45,
+    fn at_the_rate_nothing_is_left(
+        amount in 5_000_i64..500_000, markups in prop::collection::vec(0_i64..40, 1..12),
     ) {
-        let payment = amount * (100 + markup) / 100 / i64::from(count) + 1;
-        let from = day("2024-01-10");
+        let count = i64::try_from(markups.len()).unwrap();
+        let minor: Vec<i64> = markups.iter().map(|markup| amount * (100 + markup) / (100 * count) + 1).collect();
         let cents = |minor: i64, on| Flow { on, amount: Money::of_minor(minor.into(), Currency::parse("USD").unwrap()) };
-        let first = from + chrono::Days::new(20 + first.unsigned_abs());
-        let payments: Vec<Flow> = (0..count)
-            .map(|k| cents(payment, Frequency::Monthly.due(first, MonthEnd::Clamp, k).unwrap()))
-            .collect();
-        let apr = eu(&[cents(amount, from)], &payments, Some(Frequency::Monthly)).unwrap();
-        // An independent check, in floats: only the test may use them.
-        let x: f64 = apr.to_string().parse::<f64>().unwrap() / 100.0;
-        let worth: f64 = (0..count)
-            .map(|k| {
-                let months = f64::from(k) + (first - from).num_days() as f64 / 30.41666;
-                payment as f64 * (1.0 + x).powf(-months / 12.0)
-            })
-            .sum();
-        prop_assert!((worth - amount as f64).abs() / (amount as f64) < 0.02, "{worth} {amount} {apr}");
+        let from = day("2024-01-31");
+        let every = |months: i32| -> Vec<Flow> {
+            let due = |k| Frequency::Monthly.due(from, MonthEnd::Clamp, k * months).unwrap();
+            (1..).zip(&minor).map(|(k, minor)| cents(*minor, due(k))).collect()
+        };
+        let payments: Vec<Decimal> = minor.iter().map(|it| Decimal::new(*it, 2)).collect();
+        let advance = cents(amount, from);
+        for (apr, per_year, half_digit) in [
+            (reg_z(&[advance], &every(1), Some(Frequency::Monthly)), 12, Decimal::new(51, 4)),
+            (eu(&[advance], &every(12), None), 1, Decimal::new(51, 8)),
+        ] {
+            let owed = |percent: Decimal| owed_at(percent / Decimal::from(per_year * 100), Decimal::new(amount, 2), &payments);
+            let percent = apr.unwrap().percent();
+            prop_assert!(owed(percent - half_digit) <= Decimal::ZERO, "{percent}");
+            prop_assert!(owed(percent + half_digit) >= Decimal::ZERO, "{percent}");
+        }
     }
 
     /// An interest-bearing schedule's own rate comes back: equal periods, so the nominal rate is the annual rate.

@@ -188,7 +188,7 @@ fn a_period_bears_interest_by_its_days() {
         (Monthly, Thirty360, "2024-01-15", Some("2024-02-01"), "54.84"),  // 17 of 31
         (Monthly, Thirty360, "2024-01-31", Some("2024-03-31"), "200.00"),
         (Monthly, Actual365, "2024-01-10", Some("2024-03-01"), "167.67"), // 51 days
-        (SemiMonthly, Thirty360, "2024-01-10", Some("2024-02-01"), "68.75"), // 1 and 6 of 16 days
+        (SemiMonthly, Thirty360, "2024-01-10", Some("2024-02-01"), "70.00"), // 1 and 6 of 15 days
     ];
     for (frequency, day_count, from, first, expected) in cases {
         let terms = ScheduleTerms { day_count, first_due_on: first.map(day), ..terms(4, frequency, "0.12") };
