@@ -128,6 +128,28 @@ fn published_schedules() {
     assert!(others.iter().all(|it| it.total() == eur("8.65")) && last.total() == eur("8.69"), "V4");
 }
 
+/// The rules of 1.1 (3) and 1.4 computed a second time, by Python's `decimal` with 12 digits: payment, last payment,
+/// interest. The payment of the second and the fourth is shifted by a cent, because the last would be too far off.
+#[test]
+fn schedules_computed_by_another_program() {
+    let cases = [
+        ("12345.67", "0.1999", 36, "458.75", "458.57", "4169.15"),
+        ("5000", "0.24", 24, "264.35", "264.50", "1344.55"),
+        ("999.99", "0.3599", 18, "72.70", "72.77", "308.68"),
+        ("250000", "0.045", 60, "4660.76", "4660.44", "29645.28"),
+        ("100", "0.5", 48, "4.85", "4.93", "132.88"),
+        ("777.77", "0.085", 10, "80.84", "80.83", "30.62"),
+        ("1234.5", "0.99", 30, "112.25", "112.72", "2133.47"),
+        ("123456789.12", "0.07", 60, "2444592.39", "2444592.53", "23218754.42"),
+    ];
+    for (amount, rate, payments, payment, last, interest) in cases {
+        let rows = schedule(&terms(payments, Frequency::Monthly, rate), eur(amount), day("2024-01-01")).unwrap();
+        let sum = rows.iter().map(|it| it.interest.minor()).sum::<i128>();
+        assert_eq!((rows[0].total(), rows.last().unwrap().total()), (eur(payment), eur(last)), "{amount}");
+        assert_eq!(sum, eur(interest).minor(), "{amount}");
+    }
+}
+
 fn totals(parts: &[(Money, Money)]) -> Vec<String> {
     parts.iter().map(|(principal, interest)| principal.plus(*interest).unwrap().digits().to_string()).collect()
 }
@@ -152,6 +174,18 @@ fn cents_go_where_the_terms_say() {
         let periods = periods(&terms, day("2024-01-01"), 3, 1);
         assert_eq!(totals(&reschedule(&terms, eur(amount), &periods)), expected, "{amount} {absorbs:?}");
     }
+}
+
+#[test]
+fn a_yen_is_not_divided() {
+    let yen = |minor| Money::of_minor(minor, Currency::parse("JPY").unwrap());
+    let of = |rate, amount| {
+        let rows = schedule(&terms(3, Frequency::Monthly, rate), yen(amount), day("2024-01-01")).unwrap();
+        rows.iter().map(|it| (it.principal.minor(), it.interest.minor())).collect::<Vec<_>>()
+    };
+    assert_eq!(of("0", 1000), [(333, 0), (333, 0), (334, 0)]);
+    assert_eq!(of("0.12", 1000), [(330, 10), (333, 7), (337, 3)]);
+    assert_eq!(of("0.12", 1), [(0, 0), (0, 0), (1, 0)]);
 }
 
 /// The same annuity, V1, with its cents elsewhere: worked out by hand from the same 17.01.
