@@ -25,3 +25,39 @@ pub fn accrued(terms: &ScheduleTerms, period: &Period, balance_before: Money, on
     };
     Money::of_minor(precision.times(Digits::whole(balance), factor).to_nearest(), currency)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn interest(day_count: &str, from: &str, until: &str, balance: &str, on: &str) -> String {
+        let text = format!(r#"{{"payments":6,"frequency":"monthly","rate":"0.07","day_count":"{day_count}"}}"#);
+        let terms: ScheduleTerms = serde_json::from_str(&text).unwrap();
+        let period = Period { number: 2, from: day(from), until: day(until), due_on: day(until) };
+        let balance = Money::parse(balance, Currency::parse("EUR").unwrap()).unwrap();
+        accrued(&terms, &period, balance, day(on)).digits().to_string()
+    }
+
+    /// Reference 1.4, V11: pay off V1 on 15 February, the first installment paid: 83.57 + 0.24; at the end 84.06.
+    #[test]
+    fn interest_runs_to_the_day_of_settlement() {
+        let v11 = |on| interest("thirty_360", "2024-02-01", "2024-03-01", "83.57", on);
+        let days = ["2024-01-15", "2024-02-01", "2024-02-15", "2024-02-29", "2024-03-01", "2024-04-01"];
+        assert_eq!(days.map(v11), ["0.00", "0.00", "0.24", "0.47", "0.49", "0.49"]);
+    }
+
+    #[test]
+    fn a_leap_year_has_more_days() {
+        // 10000 at 7 % over a new year: 17 days of 2023 and 14 of 2024.
+        let december = |count| interest(count, "2023-12-15", "2024-01-15", "10000", "2024-01-15");
+        assert_eq!(december("actual_actual"), "59.38"); // 32.603 + 26.776
+        assert_eq!(december("actual_365"), "59.45");
+        assert_eq!(december("thirty_360"), "58.33");
+        assert_eq!(december("weekly_364"), "59.62"); // 700 * 31 / 364 = 59.615
+    }
+}

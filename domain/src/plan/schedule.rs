@@ -238,8 +238,9 @@ pub fn periods(terms: &ScheduleTerms, from: NaiveDate, count: u32, first_number:
     if terms.frequency == Frequency::EveryDays(0) {
         return Vec::new();
     }
-    // No date of a calendar is before its first due date, however far away that is.
-    let first = terms.frequency.steps_before(anchor, from).max(0);
+    // The plan's own first day is never a due date of its calendar, even if it would move.
+    let first_possible = if terms.first_due_on.is_some() { 0 } else { 1 };
+    let first = terms.frequency.steps_before(anchor, from).max(first_possible);
     let ahead = (first..).map_while(dates).skip_while(|(until, _)| *until <= from);
     let mut begins = from;
     let numbered = (first_number..).zip(ahead).take(usize::try_from(count).unwrap_or(usize::MAX));
