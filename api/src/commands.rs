@@ -7,6 +7,7 @@ pub mod http;
 mod orders;
 mod payments;
 mod read;
+mod stories;
 
 pub use read::Fault;
 

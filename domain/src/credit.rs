@@ -7,8 +7,6 @@
 mod command;
 mod event;
 mod refusal;
-#[cfg(test)]
-mod stories;
 
 pub use command::*;
 pub use event::*;
@@ -103,7 +101,11 @@ impl Credit {
         let agreement = Agreement::of(offer.clone());
         if let Some(known) = self.plans.get(&offer.plan_id) {
             let is_same = agreement.is_ok_and(|it| name_of(&it) == known.agreement);
-            return if is_same { Ok(Vec::new()) } else { Err(Refusal::ExistsWithDifferentContent { field: "plan_id" }) };
+            return if is_same {
+                Ok(Vec::new())
+            } else {
+                Err(Refusal::ExistsWithDifferentContent { field: "plan_id" })
+            };
         }
         let agreement = agreement?;
         let currency = offer.amount.currency();

@@ -179,6 +179,18 @@ impl Aggregate {
         }
     }
 
+    /// The state before an event of this kind of stream, for readers of the history.
+    #[must_use]
+    pub fn empty_of(event: &Event) -> Self {
+        match event {
+            Event::Order(_) => Self::Order(Box::default()),
+            Event::Payment(_) => Self::Payment(Box::default()),
+            Event::Credit(_) => Self::Credit(Box::default()),
+            Event::Plan(_) => Self::Plan(Box::default()),
+            Event::Clock(_) => Self::Clock(Clock::default()),
+        }
+    }
+
     /// Decides a command. A command for another kind of aggregate decides nothing.
     ///
     /// # Errors

@@ -125,9 +125,7 @@ impl Plan {
         match self.agreement() {
             Some(known) if *known == asked.agreement => Ok(Vec::new()),
             Some(_) => Err(Refusal::exists("plan_id")),
-            None => {
-                Ok(vec![Event::Approved(Box::new(Approved { agreement: asked.agreement.clone(), at: asked.at }))])
-            }
+            None => Ok(vec![Event::Approved(Box::new(Approved { agreement: asked.agreement.clone(), at: asked.at }))]),
         }
     }
 

@@ -104,6 +104,7 @@ impl<'a> Line<'a> {
         match event {
             Event::Order(event) => Self::from_order(event),
             Event::Payment(event) => Self::from_payment(event),
+            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => None,
         }
     }
 

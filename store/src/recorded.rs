@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use mizan_domain::event::{Event, StreamName};
 use mizan_domain::metadata::Metadata;
 use mizan_domain::{Decider, wire};
-use mizan_domain::{order::Order, payment::Payment};
+use mizan_domain::{clock::Clock, credit::Credit, order::Order, payment::Payment, plan::Plan};
 use uuid::Uuid;
 
 /// An event with everything that is known of it.
@@ -53,6 +53,9 @@ impl TryFrom<Stored> for Recorded {
         let category = match &event {
             Event::Order(_) => Order::CATEGORY,
             Event::Payment(_) => Payment::CATEGORY,
+            Event::Credit(_) => Credit::CATEGORY,
+            Event::Plan(_) => Plan::CATEGORY,
+            Event::Clock(_) => Clock::CATEGORY,
         };
         if category != it.category {
             return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));

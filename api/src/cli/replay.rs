@@ -8,7 +8,7 @@ use crate::engine::{Place, open_log};
 use indicatif::{ProgressBar, ProgressStyle};
 use mizan_domain::event::{Aggregate, StreamName};
 use mizan_domain::id::MerchantId;
-use mizan_domain::{Account, Currency, Event, Money, wire};
+use mizan_domain::{Account, Currency, Money, wire};
 use mizan_store::log::READ_EVENTS_MAX;
 use mizan_store::{Log, Position, Recorded};
 use serde::Serialize;
@@ -115,7 +115,7 @@ impl Fold {
             *self.balances.entry((posting.account().clone(), amount.currency())).or_default() += amount.minor();
         }
         let key = (it.metadata.merchant_id, it.stream);
-        let (aggregate, revision) = self.streams.entry(key).or_insert_with(|| (empty(&it.event), 0));
+        let (aggregate, revision) = self.streams.entry(key).or_insert_with(|| (Aggregate::empty_of(&it.event), 0));
         if it.revision != *revision + 1 {
             return Err(format!(
                 "position {}: after revision {revision} of its stream comes {}",
@@ -125,13 +125,6 @@ impl Fold {
         *revision = it.revision;
         aggregate.evolve(&it.event);
         Ok(())
-    }
-}
-
-fn empty(event: &Event) -> Aggregate {
-    match event {
-        Event::Order(_) => Aggregate::Order(Box::default()),
-        Event::Payment(_) => Aggregate::Payment(Box::default()),
     }
 }
 

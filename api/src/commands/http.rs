@@ -1,5 +1,6 @@
 //! Commands over HTTP: one, or many with an outcome each.
 
+use super::stories::Stories;
 use super::{Fault, NAMES, read};
 use crate::engine::{Engine, Settled};
 use crate::problem::Problem;
@@ -16,7 +17,6 @@ use mizan_domain::{Invalid, card_number};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -189,35 +189,26 @@ pub fn lines(body: &[u8]) -> Vec<Item> {
     lines.map(super::read::body).collect()
 }
 
-/// Does many commands. Those of one order (and of payments that name it) are done one after the other; the others
-/// side by side, so that they share commits.
+/// Does many commands. Those that name the same order, payment, plan or customer's credit are done one after the other;
+/// the others side by side, so that they share commits.
 pub async fn bulk(engine: &Engine, context: &Context, items: Vec<Item>) -> Vec<BulkOutcome> {
-    let mut stories: Vec<Vec<Prepared>> = Vec::new();
-    let mut story_of: HashMap<String, usize> = HashMap::new();
+    let mut stories = Stories::default();
     let mut outcomes = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         match prepare(context, index, item) {
-            Ok(prepared) => {
-                let story = story(&prepared.command, &mut story_of, stories.len());
-                if story == stories.len() {
-                    stories.push(Vec::new());
-                }
-                if let Some(story) = stories.get_mut(story) {
-                    story.push(prepared);
-                }
-            }
+            Ok(prepared) => stories.tell(prepared),
             Err(problem) => outcomes.push(BulkOutcome::refused(index, problem)),
         }
     }
-    let told = join_all(stories.into_iter().map(|story| tell(engine, story, context.dry_run))).await;
+    let told = join_all(stories.told.into_iter().map(|story| tell(engine, story, context.dry_run))).await;
     outcomes.extend(told.into_iter().flatten());
     outcomes.sort_by_key(|outcome| outcome.index);
     outcomes
 }
 
-struct Prepared {
-    index: usize,
-    command: Command,
+pub(super) struct Prepared {
+    pub(super) index: usize,
+    pub(super) command: Command,
     context: Context,
 }
 
@@ -238,42 +229,6 @@ fn prepare(context: &Context, index: usize, item: Item) -> Result<Prepared, Prob
     }
     context.expected = item.if_match;
     Ok(Prepared { index, command, context })
-}
-
-/// Which story an item belongs to: that of its order, or of the payment that an earlier item opened for one.
-fn story(command: &Command, known: &mut HashMap<String, usize>, next: usize) -> usize {
-    let stream = command.stream().to_string();
-    let order = match command {
-        Command::Order(_) => None,
-        Command::Payment(payment) => opened_for(payment).map(|order_id| format!("order/{order_id}")),
-    };
-    let story = order.as_ref().and_then(|order| known.get(order)).or_else(|| known.get(&stream)).copied();
-    let story = story.unwrap_or(next);
-    known.insert(stream, story);
-    known.extend(order.map(|order| (order, story)));
-    story
-}
-
-fn opened_for(command: &mizan_domain::payment::Command) -> Option<&mizan_domain::id::OrderId> {
-    use mizan_domain::payment::Command as It;
-    match command {
-        It::Authorise(it) => it.intent.order_id.as_ref(),
-        It::Decline(it) => it.intent.order_id.as_ref(),
-        It::Receive(it) => it.intent.order_id.as_ref(),
-        It::ReportUnknown(it) => it.intent.as_ref().and_then(|intent| intent.order_id.as_ref()),
-        It::Capture(_)
-        | It::Void(_)
-        | It::ReverseCapture(_)
-        | It::Refund(_)
-        | It::ConfirmRefund(_)
-        | It::FailRefund(_)
-        | It::OpenDispute(_)
-        | It::WinDispute(_)
-        | It::LoseDispute(_)
-        | It::RecordFee(_)
-        | It::RecordPayout(_)
-        | It::FailAttempt(_) => None,
-    }
 }
 
 async fn tell(engine: &Engine, story: Vec<Prepared>, dry_run: bool) -> Vec<BulkOutcome> {

@@ -1,7 +1,9 @@
 //! What can be asked of a payment.
 
 use super::method::Method;
-use crate::id::{CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId};
+use crate::id::{
+    CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId,
+};
 use crate::money::Money;
 use crate::order::Timestamp;
 use crate::text::Text;

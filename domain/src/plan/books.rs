@@ -39,9 +39,11 @@ pub(super) fn customer_side(ledger: &Ledger, rules: Rules<'_>, accrued_to: Naive
 
 /// The purchase: the customer owes it, the merchant gets it less the discount.
 pub(super) fn opened(books: Balances, amount: i128, discount: i128) -> Balances {
-    books
-        .moved(Account::BnplReceivable, Account::MerchantPayable, amount)
-        .moved(Account::MerchantPayable, Account::UnearnedDiscount, discount)
+    books.moved(Account::BnplReceivable, Account::MerchantPayable, amount).moved(
+        Account::MerchantPayable,
+        Account::UnearnedDiscount,
+        discount,
+    )
 }
 
 /// Time earned a part of the discount.
@@ -51,7 +53,9 @@ pub(super) fn discount_earned(books: Balances, amount: i128) -> Balances {
 
 /// The merchant gets a part of the discount back: what was unearned of it, and what was earned.
 pub(super) fn discount_returned(books: Balances, unearned: i128, earned: i128) -> Balances {
-    books
-        .moved(Account::UnearnedDiscount, Account::MerchantPayable, unearned)
-        .moved(Account::MdrIncome, Account::MerchantPayable, earned)
+    books.moved(Account::UnearnedDiscount, Account::MerchantPayable, unearned).moved(
+        Account::MdrIncome,
+        Account::MerchantPayable,
+        earned,
+    )
 }

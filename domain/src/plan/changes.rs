@@ -49,9 +49,7 @@ impl Ledger {
         let terms = rules.at_rate(self.rate);
         let (rest, periods) = (self.money(outstanding - prepaid), self.periods_at(&to_come));
         let shares = match rules.terms().overpayment {
-            Overpayment::ReduceCount => {
-                schedule::reschedule_keeping_payment(&terms, rest, &periods, self.money(usual))
-            }
+            Overpayment::ReduceCount => schedule::reschedule_keeping_payment(&terms, rest, &periods, self.money(usual)),
             Overpayment::NextInstallment
             | Overpayment::LastInstallment
             | Overpayment::ReduceAmount

@@ -322,16 +322,16 @@ impl Ledger {
             super::terms::Cancels::LastFirst => all.rev().for_each(|place| self.cancel_at(place, *left, left, debt)),
             super::terms::Cancels::NextFirst => all.for_each(|place| self.cancel_at(place, *left, left, debt)),
             super::terms::Cancels::EveryInstallment => {
-                let is_late = |ledger: &Self, place: usize| {
-                    ledger.installments.get(place).is_some_and(|it| it.due_on < on)
-                };
+                let is_late =
+                    |ledger: &Self, place: usize| ledger.installments.get(place).is_some_and(|it| it.due_on < on);
                 let (late, to_come): (Vec<usize>, Vec<usize>) = all.partition(|place| is_late(self, *place));
                 for place in late {
                     self.cancel_at(place, *left, left, debt);
                 }
                 // Where a share is more than an installment has, the others carry the rest.
                 while *left > 0 {
-                    let open = |place: &usize| self.installments.get(*place).is_some_and(|it| it.principal.outstanding() > 0);
+                    let open =
+                        |place: &usize| self.installments.get(*place).is_some_and(|it| it.principal.outstanding() > 0);
                     let open: Vec<usize> = to_come.iter().copied().filter(open).collect();
                     if open.is_empty() {
                         return;
@@ -348,7 +348,6 @@ impl Ledger {
             }
         }
     }
-
 
     /// Adds a fee to an installment.
     pub(super) fn charge(&mut self, number: u32, amount: i128) {

@@ -72,7 +72,8 @@ impl Work {
             return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("reversal_id")) };
         }
         self.pass_time(asked.at)?;
-        let is_of_it = |it: &Transaction| matches!(&it.deed, Deed::Payment(known) if known.payment_id == asked.payment_id);
+        let is_of_it =
+            |it: &Transaction| matches!(&it.deed, Deed::Payment(known) if known.payment_id == asked.payment_id);
         let of_it: Vec<&Transaction> = self.plan.transactions.iter().filter(|it| is_of_it(it)).collect();
         let mut left = asked.amount.minor();
         let mut first = None;
@@ -145,7 +146,11 @@ impl Work {
             }
             Deed::Rate { reschedule_id, rate } => self.give_rate(moment, reschedule_id, rate),
             Deed::ChargeOff(how) => {
-                if self.plan.ledger.owed() > 0 { self.give_up(moment, how, None) } else { Ok(()) }
+                if self.plan.ledger.owed() > 0 {
+                    self.give_up(moment, how, None)
+                } else {
+                    Ok(())
+                }
             }
         }
     }

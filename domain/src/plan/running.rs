@@ -116,13 +116,8 @@ impl Running {
             charged_off: None,
         };
         let (purchase, discount) = (offer.amount.minor(), agreement.discount.minor());
-        let merchant = Merchant {
-            payable: purchase - discount,
-            unearned: discount,
-            discount,
-            purchase,
-            payouts: BTreeMap::new(),
-        };
+        let merchant =
+            Merchant { payable: purchase - discount, unearned: discount, discount, purchase, payouts: BTreeMap::new() };
         Self {
             accrued_to: offer.starts_on,
             looked_to: today,
@@ -310,7 +305,11 @@ impl Running {
         let left = self.ledger.money((self.merchant.payable * sign).max(0));
         let amount = asked.amount.unwrap_or(left);
         if !amount.is_positive() {
-            return Err(if left.is_zero() { Refusal::ExceedsPayable { asked: amount, left } } else { Refusal::AmountNotPositive });
+            return Err(if left.is_zero() {
+                Refusal::ExceedsPayable { asked: amount, left }
+            } else {
+                Refusal::AmountNotPositive
+            });
         }
         if amount.exceeds(left)? {
             return Err(Refusal::ExceedsPayable { asked: amount, left });

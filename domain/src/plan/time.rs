@@ -69,9 +69,9 @@ impl Running {
     }
 
     pub(super) fn is_charged(&self, number: u32, fee_step: u32) -> bool {
-        self.transactions.iter().any(|it| {
-            matches!(it.deed, Deed::Fee { number: n, fee_step: s, .. } if n == number && s == fee_step)
-        })
+        self.transactions
+            .iter()
+            .any(|it| matches!(it.deed, Deed::Fee { number: n, fee_step: s, .. } if n == number && s == fee_step))
     }
 
     /// What was charged and not waived, and how often something was charged.

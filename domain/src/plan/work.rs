@@ -311,7 +311,9 @@ impl Work {
     fn known_change(&self, id: &crate::id::RescheduleId) -> Option<&Deed> {
         self.plan.transactions.iter().map(|it| &it.deed).find(|deed| match deed {
             Deed::Reschedule { reschedule_id, .. } | Deed::Rate { reschedule_id, .. } => reschedule_id == id,
-            Deed::Payment(_) | Deed::Fee { .. } | Deed::Waiver { .. } | Deed::Refund { .. } | Deed::ChargeOff(_) => false,
+            Deed::Payment(_) | Deed::Fee { .. } | Deed::Waiver { .. } | Deed::Refund { .. } | Deed::ChargeOff(_) => {
+                false
+            }
         })
     }
 

@@ -75,6 +75,7 @@ pub(crate) fn any_plot() -> impl Strategy<Value = Plot> {
         let pay = |(nth, (share, method, code, is_for_order)): (usize, (i128, Method, &str, bool))| Intent {
             payment_id: the(&format!("p-{nth}")),
             order_id: is_for_order.then(|| the("o-1")),
+            plan_id: None,
             customer_id: Some(the("c-1")),
             method,
             amount: Money::of_minor((gross * share / 1000).max(1), the(code)),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{AllocationId, RefundId};
-use crate::{policy, wire};
+use crate::{credit, plan, policy, wire};
 use std::path::Path;
 
 /// The event of a golden file.
@@ -17,7 +17,18 @@ fn kind_of(command: &Command) -> &'static str {
         Command::Order(order::Command::ReleasePayment(_)) => "release",
         Command::Order(order::Command::RecordRefundFailure(_)) => "record the failure",
         Command::Payment(payment::Command::Refund(_)) => "refund",
-        Command::Order(_) | Command::Payment(_) => "something that no policy may ask",
+        Command::Payment(payment::Command::Receive(_)) => "receive",
+        Command::Payment(payment::Command::ConfirmRefund(_)) => "confirm the refund",
+        Command::Payment(payment::Command::RecordFee(_)) => "record the fee",
+        Command::Payment(payment::Command::RecordPayout(_)) => "record the payout",
+        Command::Plan(plan::Command::Approve(_)) => "approve",
+        Command::Plan(plan::Command::ApplyPayment(_)) => "apply",
+        Command::Plan(plan::Command::ReversePayment(_)) => "reverse",
+        Command::Plan(plan::Command::Refund(_)) => "refund the plan",
+        Command::Credit(credit::Command::RecordExposure(_)) => "record the exposure",
+        Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) | Command::Clock(_) => {
+            "something that no policy may ask"
+        }
     }
 }
 

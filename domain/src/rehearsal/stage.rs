@@ -116,10 +116,7 @@ impl Stage {
             let written = wire::write(event).unwrap();
             let read = wire::read(written.kind, &written.payload).unwrap();
             assert_eq!(&read, event, "an event reads as it was written");
-            let empty = || match event {
-                Event::Order(_) => Aggregate::Order(Box::default()),
-                Event::Payment(_) => Aggregate::Payment(Box::default()),
-            };
+            let empty = || Aggregate::empty_of(event);
             aggregates.entry(stream.clone()).or_insert_with(empty).evolve(&read);
         }
         aggregates
@@ -132,7 +129,7 @@ impl Stage {
     pub(crate) fn order(&self) -> &crate::order::Order {
         let order = self.aggregates.values().find_map(|it| match it {
             Aggregate::Order(order) => Some(order),
-            Aggregate::Payment(_) => None,
+            Aggregate::Payment(_) | Aggregate::Credit(_) | Aggregate::Plan(_) | Aggregate::Clock(_) => None,
         });
         order.unwrap()
     }

@@ -162,6 +162,10 @@ impl Auditor {
                 Account::Bank | Account::TaxPayable(_) | Account::CustomerCredit | Account::GiftCard => false,
                 Account::Sales | Account::Shipping | Account::Returns | Account::PspFees => false,
                 Account::DisputeFees | Account::DisputeLosses | Account::DeliveryCost => false,
+                Account::BnplClearing | Account::MerchantPayable | Account::UnearnedDiscount => true,
+                Account::BnplReceivable | Account::BnplReceivableInterest | Account::BnplReceivableFee => true,
+                Account::InterestIncome | Account::LateFee | Account::MdrIncome | Account::Recoveries => false,
+                Account::BadDebt | Account::BadDebtFraud => false,
             };
             expect!(*debit == 0 || !is_transitory, "{account} ends with {debit} {currency}");
         }
