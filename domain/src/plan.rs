@@ -31,6 +31,8 @@ mod refusal;
 mod rules;
 mod running;
 pub mod schedule;
+#[cfg(test)]
+mod stories;
 pub mod terms;
 mod time;
 mod work;

@@ -247,11 +247,14 @@ impl Work {
         match how {
             Rescheduling::ReAge { first_due_on, payments } => {
                 next.ledger.re_age(self.plan.rules(), moment.on, first_due_on, payments);
+                // What was earned to this day is owed on its own from now on.
+                next.accrued_to = next.accrued_to.max(moment.on);
             }
             Rescheduling::ReAmortise => {
                 if !next.ledger.re_amortise(self.plan.rules(), moment.on) {
                     return Err(Refusal::NothingToCome);
                 }
+                next.accrued_to = next.accrued_to.max(moment.on);
             }
         }
         self.record(moment, next, self.nothing_moved(), |step| {
