@@ -5,7 +5,11 @@ use super::*;
 impl Payment {
     pub(super) fn refund(&self, asked: &RefundPayment) -> Result<Vec<Event>, Refusal> {
         if let Some(recorded) = self.refunds.get(&asked.refund_id) {
-            let is_same = recorded.amount == asked.amount && recorded.origin == asked.origin;
+            // What failed because nothing was left does not say which of the two asked; neither asks for the other.
+            let is_of_pool = |it: RefundOrigin| matches!(it, RefundOrigin::Order | RefundOrigin::Plan);
+            let was_refused = recorded.status == RefundStatus::Failed && is_of_pool(recorded.origin);
+            let is_same_origin = recorded.origin == asked.origin || (was_refused && is_of_pool(asked.origin));
+            let is_same = recorded.amount == asked.amount && is_same_origin;
             return if is_same { Ok(Vec::new()) } else { Err(Refusal::exists("refund_id")) };
         }
         let intent = self.opened()?;

@@ -6,7 +6,7 @@ use super::command::RefundPlan;
 use super::event::*;
 use super::ledger::Cancelled;
 use super::refusal::Refusal;
-use super::running::{Deed, Running};
+use super::running::{Deed, Payment, Running};
 use super::terms::OnRefund;
 use super::work::{Decided, Moment, Work};
 use crate::id::{PaymentId, RefundId};
@@ -150,30 +150,40 @@ impl Running {
     /// Where cash goes: to the payments that paid, the latest first, to each no more than it brought.
     fn cash_back(&self, refund_id: &RefundId, cash: i128, with_interest: bool) -> Vec<CashBack> {
         let mut left = cash;
-        let mut legs = Vec::new();
-        for (payment_id, brought) in self.brought(with_interest).into_iter().rev() {
-            let amount = left.min(brought);
-            if amount > 0 {
+        let mut legs: Vec<(PaymentId, i128)> = Vec::new();
+        // Interest that an early settlement saved has become principal: the payment that had paid it brought more
+        // principal than it says. So what the first round leaves over goes to whatever was used of each.
+        let principal = |payment: &Payment| payment.principal + if with_interest { payment.interest } else { 0 };
+        let rounds = [self.brought(|it| principal(it).min(it.used)), self.brought(|it| it.used)];
+        for brought in rounds {
+            for (payment_id, brought) in brought.into_iter().rev() {
+                let known = legs.iter_mut().find(|(known, _)| *known == payment_id);
+                let amount = left.min(brought - known.as_ref().map_or(0, |(_, amount)| *amount)).max(0);
                 left -= amount;
-                let id = RefundId::derived(&["plan", refund_id.as_str(), payment_id.as_str()]);
-                legs.push(CashBack { payment_id, refund_id: id, amount: self.ledger.money(amount) });
+                match known {
+                    Some((_, sum)) => *sum += amount,
+                    None => legs.push((payment_id, amount)),
+                }
             }
         }
-        legs
+        let legs = legs.into_iter().filter(|(_, amount)| *amount > 0);
+        let named = legs.map(|(payment_id, amount)| CashBack {
+            refund_id: RefundId::derived(&["plan", refund_id.as_str(), payment_id.as_str()]),
+            payment_id,
+            amount: self.ledger.money(amount),
+        });
+        named.collect()
     }
 
     /// What every payment has brought and not got back, in the order of time.
-    fn brought(&self, with_interest: bool) -> Vec<(PaymentId, i128)> {
+    fn brought(&self, of: impl Fn(&Payment) -> i128) -> Vec<(PaymentId, i128)> {
         let mut brought: Vec<(PaymentId, i128)> = Vec::new();
         for it in &self.transactions {
             match &it.deed {
-                Deed::Payment(payment) => {
-                    let amount = payment.principal + if with_interest { payment.interest } else { 0 };
-                    match brought.iter_mut().find(|(known, _)| *known == payment.payment_id) {
-                        Some((_, sum)) => *sum += amount,
-                        None => brought.push((payment.payment_id.clone(), amount)),
-                    }
-                }
+                Deed::Payment(payment) => match brought.iter_mut().find(|(known, _)| *known == payment.payment_id) {
+                    Some((_, sum)) => *sum += of(payment),
+                    None => brought.push((payment.payment_id.clone(), of(payment))),
+                },
                 Deed::Refund { cash_back, .. } => {
                     for leg in cash_back {
                         if let Some((_, sum)) = brought.iter_mut().find(|(known, _)| *known == leg.payment_id) {

@@ -81,6 +81,8 @@ pub(super) struct Payment {
     pub(super) principal: i128,
     /// What of it paid interest.
     pub(super) interest: i128,
+    /// What of it was used at all.
+    pub(super) used: i128,
 }
 
 impl Running {
@@ -237,6 +239,7 @@ impl Running {
                     amount: it.amount,
                     principal: it.paid(Component::Principal) + it.recovered.minor(),
                     interest: it.paid(Component::Interest),
+                    used: it.amount.minor() - it.to_credit.minor(),
                 })
             }
             Event::LateFeeCharged(it) => Deed::Fee { number: it.number, fee_step: it.fee_step, amount: it.amount },
