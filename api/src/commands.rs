@@ -3,11 +3,14 @@
 //! Every command is one struct: what JSON it takes, which schema the OpenAPI document shows, and which domain command
 //! it becomes. Nothing is decided here.
 
+mod clock;
 pub mod http;
 mod orders;
 mod payments;
-mod read;
+mod plans;
+pub(crate) mod read;
 mod stories;
+pub(crate) mod terms;
 
 pub use read::Fault;
 
@@ -89,4 +92,16 @@ commands! {
     "record-payout" => payments::RecordPayout,
     "report-unknown-outcome" => payments::ReportUnknownOutcome,
     "fail-attempt" => payments::FailAttempt,
+    "set-credit-limit" => plans::SetCreditLimit,
+    "approve-plan" => plans::ApprovePlan,
+    "cancel-plan" => plans::CancelPlan,
+    "open-plan" => plans::OpenPlan,
+    "pay-merchant" => plans::PayMerchant,
+    "waive-late-fee" => plans::WaiveLateFee,
+    "refund-plan" => plans::RefundPlan,
+    "reschedule-plan" => plans::ReschedulePlan,
+    "change-plan-rate" => plans::ChangePlanRate,
+    "charge-off-plan" => plans::ChargeOffPlan,
+    "start-clock" => clock::StartClock,
+    "advance-clock" => clock::AdvanceClock,
 }

@@ -1,8 +1,13 @@
 //! The parts of a running service, put together: cluster, log, appender, policies, read models.
 
+use crate::clocks::Clocks;
 use crate::policies;
+use crate::timers::Timers;
 use crate::write::{Context, Done, NotDone, Writer};
+use chrono::{DateTime, Utc};
+use mizan_domain::clock;
 use mizan_domain::event::Command;
+use mizan_domain::id::MerchantId;
 use mizan_projections::{Projector, Reads};
 use mizan_store::embedded::{Cluster, EmbeddedError, Settings};
 use mizan_store::{Log, LogError, PgConnectOptions};
@@ -50,7 +55,10 @@ pub struct Engine {
     pub projector: Arc<Projector>,
     /// The read models.
     pub reads: Reads,
-    policies: JoinHandle<()>,
+    /// What time it is.
+    pub clocks: Arc<Clocks>,
+    timers: Timers,
+    followers: [JoinHandle<()>; 2],
     cluster: Option<Cluster>,
 }
 
@@ -89,8 +97,17 @@ impl Engine {
         let projector = Arc::new(Projector::start(log.clone()).await?);
         let wake = projector.clone();
         let writer = Writer::start(log.clone(), Arc::new(move || wake.wake()));
+        let clocks = Arc::new(Clocks::new(log.clone()));
+        let timers = Timers {
+            log: log.clone(),
+            writer: writer.clone(),
+            projector: Arc::clone(&projector),
+            reads: reads.clone(),
+            clocks: Arc::clone(&clocks),
+        };
         let policies = tokio::spawn(policies::follow(log.clone(), writer.clone()));
-        Ok(Self { log, writer, projector, reads, policies, cluster })
+        let followers = [policies, tokio::spawn(timers.clone().follow())];
+        Ok(Self { log, writer, projector, reads, clocks, timers, followers, cluster })
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.
@@ -98,9 +115,14 @@ impl Engine {
     /// # Errors
     /// [`NotDone`].
     pub async fn command(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
-        let writer = self.writer.clone();
+        let (writer, clocks, timers) = (self.writer.clone(), Arc::clone(&self.clocks), self.timers.clone());
         let work = tokio::spawn(async move {
+            let shown = shown(&command).filter(|_| !context.dry_run);
             let done = writer.ask(command, context.clone()).await?;
+            if let Some(shown) = shown {
+                clocks.show(&context.merchant, Some(shown));
+                timers.pass(&context.merchant, shown).await?;
+            }
             let consequences = match policies::settle(&writer, &context, &done).await {
                 Ok(consequences) => consequences,
                 Err(not_done) => {
@@ -114,13 +136,30 @@ impl Engine {
         work.await.unwrap_or_else(|error| Err(NotDone::Unavailable(error.to_string())))
     }
 
+    /// What time it is for a merchant.
+    ///
+    /// # Errors
+    /// [`NotDone::Unavailable`].
+    pub async fn now(&self, merchant: &MerchantId) -> Result<DateTime<Utc>, NotDone> {
+        self.clocks.now(merchant).await.map_err(|error| NotDone::Unavailable(error.to_string()))
+    }
+
     /// Stops what runs, and the private cluster last.
     pub async fn stop(self) {
-        self.policies.abort();
+        self.followers.iter().for_each(JoinHandle::abort);
         self.projector.stop().await;
         self.log.pool().close().await;
         if let Some(cluster) = self.cluster {
             cluster.stop().await;
         }
+    }
+}
+
+/// What a clock shows after a command.
+fn shown(command: &Command) -> Option<DateTime<Utc>> {
+    match command {
+        Command::Clock(clock::Command::Start { at }) => Some(*at),
+        Command::Clock(clock::Command::Advance { to }) => Some(*to),
+        Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) => None,
     }
 }

@@ -9,6 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use subtle::ConstantTimeEq;
 
+/// How keys begin that are for real money; with them, time is the world's.
+pub const LIVE_PREFIX: &str = "mzn_live_";
 const PREFIX: &str = "mzn_test_";
 const SECRET_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 6;

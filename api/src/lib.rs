@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod clocks;
 pub mod commands;
 pub mod engine;
 pub mod events;
@@ -15,5 +16,7 @@ pub mod openapi;
 pub mod policies;
 pub mod problem;
 pub mod queries;
+pub mod quotes;
 pub mod server;
+pub mod timers;
 pub mod write;

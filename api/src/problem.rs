@@ -92,6 +92,16 @@ impl Problem {
         )
     }
 
+    /// A clock of one's own, with a key for real money.
+    #[must_use]
+    pub fn live_mode() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "live_mode",
+            "only a merchant in test mode has a clock of its own; use a key that begins with mzn_test_",
+        )
+    }
+
     /// Nothing there, or another merchant's.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
@@ -190,7 +200,7 @@ impl From<NotDone> for Problem {
             NotDone::Refused(refusal) => {
                 let code = refusal.code();
                 let status = match code {
-                    "order_not_placed" | "payment_not_known" => StatusCode::NOT_FOUND,
+                    "order_not_placed" | "payment_not_known" | "plan_not_known" => StatusCode::NOT_FOUND,
                     "exists_with_different_content" => StatusCode::CONFLICT,
                     _other => StatusCode::UNPROCESSABLE_ENTITY,
                 };

@@ -2,9 +2,9 @@
 
 use crate::commands::http as commands;
 use crate::engine::Engine;
-use crate::key::KeyHash;
+use crate::key::{KeyHash, LIVE_PREFIX};
 use crate::problem::Problem;
-use crate::{events, health, openapi, queries};
+use crate::{events, health, openapi, queries, quotes};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue};
@@ -15,6 +15,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use metrics_exporter_prometheus::PrometheusHandle;
+use mizan_domain::event::Command;
 use mizan_domain::id::MerchantId;
 use mizan_domain::text::Text;
 use std::future::{Ready, ready};
@@ -55,6 +56,23 @@ pub struct Caller {
     pub merchant: MerchantId,
     /// The key's name, as events record it.
     pub actor: Text,
+    /// Whether the key is one for tests; only then may the merchant have a clock of its own.
+    pub is_test: bool,
+}
+
+impl Caller {
+    /// Refuses what the key may not ask.
+    ///
+    /// # Errors
+    /// The problem.
+    pub fn may_ask(&self, command: &Command) -> Result<(), Problem> {
+        match command {
+            Command::Clock(_) if !self.is_test => Err(Problem::live_mode()),
+            Command::Clock(_) | Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) => {
+                Ok(())
+            }
+        }
+    }
 }
 
 impl FromRequest for Caller {
@@ -67,7 +85,8 @@ impl FromRequest for Caller {
         let key = sent.and_then(|it| it.strip_prefix("Bearer ")).map(str::trim);
         ready(match (settings, key) {
             (Some(settings), Some(key)) if settings.key.matches(key) => {
-                Ok(Self { merchant: settings.merchant.clone(), actor: settings.actor.clone() })
+                let is_test = !key.starts_with(LIVE_PREFIX);
+                Ok(Self { merchant: settings.merchant.clone(), actor: settings.actor.clone(), is_test })
             }
             (Some(_) | None, _) => Err(Problem::unauthorised()),
         })
@@ -130,6 +149,7 @@ fn routes(config: &mut web::ServiceConfig, document: &Arc<utoipa::openapi::OpenA
             .service(post("/commands/{command}").route(web::post().to(commands::one)))
             .service(get("/events").route(web::get().to(events::list)))
             .service(get("/events/{position}").route(web::get().to(events::one)))
+            .configure(quotes::routes)
             .configure(queries::routes)
             .default_service(web::route().to(|| async { Err::<String, _>(Problem::not_found("address")) })),
     );

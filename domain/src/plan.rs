@@ -32,7 +32,7 @@ mod rules;
 mod running;
 pub mod schedule;
 #[cfg(test)]
-mod stories;
+pub(crate) mod stories;
 pub mod terms;
 mod time;
 mod work;

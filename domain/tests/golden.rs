@@ -124,7 +124,7 @@ fn an_entry_that_is_out_of_balance_is_never_read() {
 }
 
 /// Fields that an event may do without: they are left out where nothing was said.
-const OPTIONAL: [&str; 10] = [
+const OPTIONAL: [&str; 17] = [
     "customer_id",
     "order_id",
     "reference",
@@ -135,6 +135,13 @@ const OPTIONAL: [&str; 10] = [
     "jurisdiction",
     "refund_id",
     "intent",
+    "plan_id",
+    "score",
+    "source",
+    "installments",
+    "removed",
+    "product",
+    "is_reapplied",
 ];
 
 #[test]
@@ -154,10 +161,12 @@ fn a_payload_without_a_field_is_never_read() {
     assert!(cases > 100, "{cases}");
 }
 
-/// An order's events always name their order, and a refund's events their refund.
+/// An order's events always name their order, a plan's their plan and its customer, and a refund's events their refund.
 fn is_needed(kind: &str, name: &str) -> bool {
     match name {
         "order_id" => kind.starts_with("order-"),
+        "plan_id" => kind.starts_with("plan-") || kind == "credit-exposure-changed.v1",
+        "customer_id" => kind.starts_with("plan-") || kind == "credit-limit-set.v1",
         "refund_id" => true,
         _ => false,
     }

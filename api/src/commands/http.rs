@@ -8,7 +8,7 @@ use crate::server::{BULK_BODY_BYTES_MAX, Caller, whole_body};
 use crate::write::{Context, Done, Key};
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use mizan_domain::event::Command;
 use mizan_domain::id::{MerchantId, derived_uuid};
@@ -124,13 +124,15 @@ pub(crate) async fn one(
     let options = options(&request)?;
     expect_type(&request, &["application/json"])?;
     let body = whole_body(body, crate::server::BODY_BYTES_MAX)?;
-    let command = read(&name, &body, Utc::now()).ok_or_else(|| Problem::unknown_command(&name, NAMES))??;
+    let command = read(&name, &body, engine.now(&caller.merchant).await?)
+        .ok_or_else(|| Problem::unknown_command(&name, NAMES))??;
     let mut context = context(&caller, request.headers(), options.dry_run)?;
     let key = idempotency_key(request.headers())?;
     if let Some(key) = key {
         context = keyed(context, &name, &body, &key)?;
     }
     context.expected = expected_revision(request.headers())?;
+    caller.may_ask(&command)?;
     let command_id = context.command_id;
     let settled = engine.command(command, context).await?;
     let replayed = settled.done.replayed;
@@ -158,7 +160,7 @@ pub(crate) async fn many(
         return Err(Fault { code: "too_many_commands", pointer: None, message }.into());
     }
     let context = context(&caller, request.headers(), options.dry_run)?;
-    let outcomes = bulk(&engine, &context, items).await;
+    let outcomes = bulk_of(&engine, &context, items, |command| caller.may_ask(command)).await;
     if !is_ndjson {
         return Ok(HttpResponse::Ok().json(outcomes));
     }
@@ -192,10 +194,27 @@ pub fn lines(body: &[u8]) -> Vec<Item> {
 /// Does many commands. Those that name the same order, payment, plan or customer's credit are done one after the other;
 /// the others side by side, so that they share commits.
 pub async fn bulk(engine: &Engine, context: &Context, items: Vec<Item>) -> Vec<BulkOutcome> {
+    bulk_of(engine, context, items, |_| Ok(())).await
+}
+
+async fn bulk_of(
+    engine: &Engine,
+    context: &Context,
+    items: Vec<Item>,
+    may_ask: impl Fn(&Command) -> Result<(), Problem>,
+) -> Vec<BulkOutcome> {
+    let now = match engine.now(&context.merchant).await {
+        Ok(now) => now,
+        Err(not_done) => {
+            let refused = |index| BulkOutcome::refused(index, not_done.clone().into());
+            return (0..items.len()).map(refused).collect();
+        }
+    };
     let mut stories = Stories::default();
     let mut outcomes = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
-        match prepare(context, index, item) {
+        let prepared = prepare(context, now, index, item);
+        match prepared.and_then(|it| may_ask(&it.command).map(|()| it)) {
             Ok(prepared) => stories.tell(prepared),
             Err(problem) => outcomes.push(BulkOutcome::refused(index, problem)),
         }
@@ -212,10 +231,10 @@ pub(super) struct Prepared {
     context: Context,
 }
 
-fn prepare(context: &Context, index: usize, item: Item) -> Result<Prepared, Problem> {
+fn prepare(context: &Context, now: DateTime<Utc>, index: usize, item: Item) -> Result<Prepared, Problem> {
     let item = item?;
     let body = item.data.get().as_bytes();
-    let command = read(&item.command, body, Utc::now());
+    let command = read(&item.command, body, now);
     let command = command.ok_or_else(|| Problem::unknown_command(&item.command, NAMES))??;
     let command_id = Uuid::now_v7();
     let mut context = Context { command_id, correlation_id: command_id, ..context.clone() };

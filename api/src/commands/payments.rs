@@ -4,7 +4,9 @@ use super::Asked;
 use super::read::{Amount, Checked, Fault, When, at, optional};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Command;
-use mizan_domain::id::{CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, RefundId};
+use mizan_domain::id::{
+    CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId,
+};
 use mizan_domain::payment::{self, Attempt, FeeDirection, Intent, Method, PayoutDirection, RefundOrigin};
 use mizan_domain::text::Text;
 use mizan_domain::{Currency, Money};
@@ -24,6 +26,9 @@ macro_rules! opening {
             /// What it pays for; its money is applied to that order.
             #[schema(value_type = Option<String>, example = "o-1001")]
             order_id: Option<Checked<OrderId>>,
+            /// The installment plan that it pays a part of; not together with an order.
+            #[schema(value_type = Option<String>)]
+            plan_id: Option<Checked<PlanId>>,
             /// Who pays.
             #[schema(value_type = Option<String>, example = "c-7")]
             customer_id: Option<Checked<CustomerId>>,
@@ -55,15 +60,15 @@ macro_rules! opening {
             fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault> {
                 let $asked = self;
                 let $at = at($asked.occurred_at, now)?;
-                let $intent = Intent {
+                let $intent = checked(Intent {
                     payment_id: $asked.payment_id.0,
                     order_id: optional($asked.order_id),
-                    plan_id: None,
+                    plan_id: optional($asked.plan_id),
                     customer_id: optional($asked.customer_id),
                     method: $asked.method,
                     amount: $asked.amount.of($asked.currency.0, "/amount")?,
                     provider_reference: optional($asked.provider_reference),
-                };
+                })?;
                 Ok(Command::Payment($command))
             }
         }
@@ -401,6 +406,9 @@ following! {
         /// For an authorisation: what it pays for.
         #[schema(value_type = Option<String>)]
         order_id: Option<Checked<OrderId>>,
+        /// For an authorisation: the installment plan that it pays a part of.
+        #[schema(value_type = Option<String>)]
+        plan_id: Option<Checked<PlanId>>,
         /// For an authorisation: who pays.
         #[schema(value_type = Option<String>)]
         customer_id: Option<Checked<CustomerId>>,
@@ -415,15 +423,16 @@ following! {
         let amount = asked.amount.zip(asked.currency).map(|(amount, currency)| amount.of(currency.0, "/amount"));
         let amount = amount.transpose()?;
         let payment_id = asked.payment_id.0;
-        let intent = amount.zip(asked.method).map(|(amount, method)| Intent {
+        let intent = amount.zip(asked.method).map(|(amount, method)| checked(Intent {
             payment_id: payment_id.clone(),
             order_id: optional(asked.order_id),
-            plan_id: None,
+            plan_id: optional(asked.plan_id),
             customer_id: optional(asked.customer_id),
             method,
             amount,
             provider_reference: optional(asked.provider_reference),
-        });
+        }));
+        let intent = intent.transpose()?;
         let attempt = attempt(&asked.attempt, optional(asked.capture_id), optional(asked.refund_id), amount)?;
         payment::Command::ReportUnknown(payment::ReportUnknown { payment_id, attempt, intent, reason: optional(asked.reason), at })
     }
@@ -457,6 +466,19 @@ following! {
             at,
         })
     }
+}
+
+/// What a client may say of a payment that it opens.
+fn checked(intent: Intent) -> Result<Intent, Fault> {
+    if intent.method == Method::Installments {
+        let message = "only a plan pays so, by itself: approve and open one";
+        return Err(Fault::new("invalid_value", "/method", message));
+    }
+    if intent.order_id.is_some() && intent.plan_id.is_some() {
+        let message = "a payment is for an order or for a plan; the plan has paid its order";
+        return Err(Fault::new("invalid_value", "/plan_id", message));
+    }
+    Ok(intent)
 }
 
 fn attempt(

@@ -1,7 +1,8 @@
 //! Reading bodies so that every mistake names its field and has a code of its own.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use mizan_domain::id;
+use mizan_domain::plan::{NominalRate, TimeZone};
 use mizan_domain::rate::Rate;
 use mizan_domain::text::Text;
 use mizan_domain::{Currency, Invalid, Money};
@@ -29,17 +30,17 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(code: &'static str, pointer: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, pointer: &str, message: impl Into<String>) -> Self {
         Self { code, pointer: Some(pointer.to_owned()), message: message.into() }
     }
 
-    pub(super) fn invalid(invalid: &Invalid, pointer: &str) -> Self {
+    pub(crate) fn invalid(invalid: &Invalid, pointer: &str) -> Self {
         Self::new(invalid.code(), pointer, invalid.to_string())
     }
 }
 
 /// Reads a body.
-pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     let whole = |code, message: &str| Fault { code, pointer: None, message: message.to_owned() };
     let text = std::str::from_utf8(body).map_err(|_| whole("not_utf8", "the body is not UTF-8 text"))?;
     if depth(text) > DEPTH_MAX {
@@ -55,7 +56,8 @@ pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 }
 
 /// The fields that are lists.
-const LISTS: [&str; 4] = ["discounts", "lines", "taxes", "tiers"];
+const LISTS: [&str; 10] =
+    ["discounts", "holidays", "late_fees", "lines", "offers", "order", "steps", "taxes", "tiers", "weekend"];
 
 /// Whether every array is the value of a list field. Anywhere else serde takes an array for an object whose names were
 /// left out, by the order of the fields in the code, which nobody may depend on.
@@ -133,7 +135,7 @@ fn to_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 }
 
 /// The codes that a checked field can give.
-const CODES: [&str; 19] = [
+const CODES: [&str; 21] = [
     "unknown_currency",
     "not_an_amount",
     "negative_amount",
@@ -153,6 +155,8 @@ const CODES: [&str; 19] = [
     "time_in_future",
     "time_too_old",
     "wrong_type",
+    "unknown_time_zone",
+    "not_a_date",
 ];
 
 fn coded<E: de::Error>(code: &str, message: impl fmt::Display) -> E {
@@ -160,7 +164,7 @@ fn coded<E: de::Error>(code: &str, message: impl fmt::Display) -> E {
 }
 
 /// A value that the domain reads from text.
-pub(super) trait FromText: Sized {
+pub(crate) trait FromText: Sized {
     fn from_text(text: &str) -> Result<Self, Invalid>;
     /// What to say when a number stands where text should.
     const NUMBER_CODE: &'static str = "wrong_type";
@@ -192,7 +196,11 @@ from_text!(
     id::DisputeId,
     id::FeeId,
     id::PayoutId,
+    id::PlanId,
+    id::WaiverId,
+    id::RescheduleId,
     id::Jurisdiction,
+    TimeZone,
 );
 
 impl FromText for Rate {
@@ -203,8 +211,16 @@ impl FromText for Rate {
     }
 }
 
+impl FromText for NominalRate {
+    const NUMBER_CODE: &'static str = "rate_not_text";
+
+    fn from_text(text: &str) -> Result<Self, Invalid> {
+        Self::parse(text)
+    }
+}
+
 /// Text that has been checked while it was read.
-pub(super) struct Checked<T>(pub(super) T);
+pub(crate) struct Checked<T>(pub(crate) T);
 
 struct CheckedVisitor<T>(std::marker::PhantomData<T>);
 
@@ -239,7 +255,7 @@ impl<'de, T: FromText> Deserialize<'de> for Checked<T> {
 }
 
 /// An amount as text; what it is worth depends on the currency beside it.
-pub(super) struct Amount(String);
+pub(crate) struct Amount(String);
 
 struct Digits(String);
 
@@ -259,13 +275,13 @@ impl<'de> Deserialize<'de> for Amount {
 
 impl Amount {
     /// The money, or the fault with its pointer.
-    pub(super) fn of(&self, currency: Currency, pointer: &str) -> Result<Money, Fault> {
+    pub(crate) fn of(&self, currency: Currency, pointer: &str) -> Result<Money, Fault> {
         Money::parse(&self.0, currency).map_err(|invalid| Fault::invalid(&invalid, pointer))
     }
 }
 
 /// A moment in RFC 3339.
-pub(super) struct When(DateTime<Utc>);
+pub(crate) struct When(pub(crate) DateTime<Utc>);
 
 impl<'de> Deserialize<'de> for When {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -277,8 +293,21 @@ impl<'de> Deserialize<'de> for When {
     }
 }
 
+/// A date without a time.
+#[derive(Clone, Copy)]
+pub(crate) struct Day(pub(crate) NaiveDate);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // Only as ISO 8601 writes it: chrono alone would take 2026-1-1 too.
+        let read = Some(&text).filter(|text| text.len() == 10).and_then(|text| text.parse().ok());
+        read.map(Self).ok_or_else(|| coded("not_a_date", "write a date, for example 2026-11-21"))
+    }
+}
+
 /// When something happened: as the client says, or now.
-pub(super) fn at(when: Option<When>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Fault> {
+pub(crate) fn at(when: Option<When>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Fault> {
     let Some(When(when)) = when else { return Ok(now) };
     if when > now + FUTURE_MAX {
         return Err(Fault::new("time_in_future", "/occurred_at", "the time lies more than a day in the future"));
@@ -290,6 +319,6 @@ pub(super) fn at(when: Option<When>, now: DateTime<Utc>) -> Result<DateTime<Utc>
 }
 
 /// The value inside an optional checked field.
-pub(super) fn optional<T>(it: Option<Checked<T>>) -> Option<T> {
+pub(crate) fn optional<T>(it: Option<Checked<T>>) -> Option<T> {
     it.map(|it| it.0)
 }

@@ -191,6 +191,58 @@ fn refund(day: &str, id: &str, amount: &str) -> Command {
     })
 }
 
+/// Every kind of event of plans, credit lines and clocks, in three lives of a plan.
+pub(crate) fn lives() -> Vec<Stage> {
+    let mut terms = terms(4, Frequency::Monthly);
+    terms.schedule.rate = the("0.07");
+    terms.down_payment = Some(DownPayment::Share { rate: the("0.25"), multiple: Some(eur("1.00")) });
+    terms.merchant_discount.rate = the("0.06");
+    terms.accrual = Accrual::MonthEnd;
+    terms.late_fees = vec![LateFees {
+        order_from: eur("40.00"),
+        grace_days: 1,
+        steps: vec![
+            FeeStep { after_days: 0, fee: FeeAmount::Amount(eur("10.00")) },
+            FeeStep { after_days: 7, fee: FeeAmount::Rate(the("0.05")) },
+        ],
+        cap_amount: Some(eur("68.00")),
+        cap_rate: Some(the("0.25")),
+        fees_max: Some(3),
+        waived_within_days: Some(2),
+    }];
+    let mut town = Town::with("100.00", "2024-01-10", terms.clone());
+    let clock = |command| Any::Clock(command);
+    town.stage.play(clock(crate::clock::Command::Start { at: noon_of("2024-01-10") }));
+    town.stage.play(clock(crate::clock::Command::Advance { to: noon_of("2024-02-20") }));
+    let (plan_id, at) = (Town::id(), noon_of("2024-01-12"));
+    let (payout_id, direction) = (the("y-1"), MerchantPaymentDirection::ToMerchant);
+    town.asks(Command::PayMerchant(PayMerchant { plan_id: plan_id.clone(), payout_id, amount: None, direction, at }));
+    town.pays("2024-01-10", "25.00");
+    town.comes("2024-02-20");
+    let waiver = (the("w-1"), Some(the("the bank was slow")), noon_of("2024-02-20"));
+    let (waiver_id, reason, at) = waiver;
+    town.asks(Command::WaiveFee(WaiveFee { plan_id: plan_id.clone(), waiver_id, number: 1, amount: None, reason, at }));
+    town.pays("2024-02-21", "20.00");
+    town.pays("2024-02-05", "5.00");
+    let (reschedule_id, rate) = (the("s-1"), the("0.05"));
+    town.asks(Command::ChangeRate(ChangeRate { plan_id: plan_id.clone(), reschedule_id, rate, at }));
+    town.bounces("2024-02-23", "p-2");
+    let (reschedule_id, how) = (the("s-2"), Rescheduling::ReAge { first_due_on: date("2024-04-01"), payments: 2 });
+    let (reason, at) = (Some(the("asked for more time")), noon_of("2024-02-25"));
+    town.asks(Command::Reschedule(ReschedulePlan { plan_id: plan_id.clone(), reschedule_id, how, reason, at }));
+    let reason = Some(the("not heard of for months"));
+    let at = noon_of("2024-12-01");
+    town.asks(Command::ChargeOff(ChargeOffPlan { plan_id: plan_id.clone(), how: ChargeOff::Default, reason, at }));
+    let mut refunded = Town::with("100.00", "2024-01-10", terms.clone());
+    refunded.pays("2024-01-10", "25.00");
+    refunded.pays("2024-02-10", "25.00");
+    refunded.refunds("2024-02-22", "r-1", "80.00");
+    let mut given_up = Town::approved("100.00", "2024-01-10", terms);
+    let reason = Some(the("paid by card instead"));
+    given_up.asks(Command::Cancel(CancelPlan { plan_id, reason, at: noon_of("2024-01-10") }));
+    vec![town.stage, refunded.stage, given_up.stage]
+}
+
 /// The entries of the plan's own events.
 fn of_plan(events: &[Happened]) -> String {
     net(events.iter().filter(|event| matches!(event, Happened::Plan(_))))

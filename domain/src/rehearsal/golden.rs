@@ -73,7 +73,7 @@ fn as_stored(event: &Event, nth: usize) -> Vec<u8> {
     for (short, long) in NAMES {
         text = text.replace(&format!("\"{short}\""), &format!("\"{long}\""));
     }
-    text = text.replace(NOON, &format!("2026-11-21T12:{nth:02}:30.250Z"));
+    text = text.replace(NOON, &format!("2026-11-21T12:{:02}:30.250Z", nth % 60));
     let kind = wire::kind_of(event);
     let mut read = wire::read(kind, text.as_bytes()).unwrap();
     let because = |words: &str| Some(the::<Text>(words));
@@ -98,13 +98,13 @@ fn as_stored(event: &Event, nth: usize) -> Vec<u8> {
 #[ignore = "run by hand when a kind is new"]
 fn write_missing_golden_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/events");
-    let stage = a_long_story();
+    let stages: Vec<Stage> = [a_long_story()].into_iter().chain(crate::plan::stories::lives()).collect();
     for kind in wire::KINDS {
         let path = folder.join(format!("{kind}.json"));
         if path.exists() {
             continue;
         }
-        let found = stage.events().enumerate().find(|(_, event)| wire::kind_of(event) == *kind);
+        let found = stages.iter().flat_map(Stage::events).enumerate().find(|(_, event)| wire::kind_of(event) == *kind);
         let (nth, event) = found.unwrap_or_else(|| panic!("the story has no {kind}"));
         let bytes = [as_stored(event, nth).as_slice(), b"\n"].concat();
         std::fs::write(&path, bytes).unwrap();

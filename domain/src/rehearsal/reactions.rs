@@ -33,7 +33,8 @@ fn kind_of(command: &Command) -> &'static str {
 }
 
 /// The kinds from which something follows; nothing follows from all others. The cancellation and the return of the
-/// golden files free the money of two payments each; the refund was asked for by an order, which knows it already.
+/// golden files free the money of two payments each; the refund was asked for by an order, which knows it already. The plan's refund goes back to the
+/// purchase, and in cash to two payments.
 #[test]
 fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
     let followed = [
@@ -43,6 +44,16 @@ fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
         ("payment-captured.v1", vec!["allocate"]),
         ("payment-capture-reversed.v1", vec!["release"]),
         ("payment-refund-failed.v1", vec!["record the failure"]),
+        ("credit-reserved.v1", vec!["approve"]),
+        ("plan-opened.v1", vec!["receive", "record the fee", "record the exposure"]),
+        ("plan-cancelled.v1", vec!["record the exposure"]),
+        ("plan-merchant-paid.v1", vec!["record the payout"]),
+        ("plan-payment-applied.v1", vec!["record the exposure"]),
+        ("plan-payment-reversed.v1", vec!["record the exposure"]),
+        (
+            "plan-refunded.v1",
+            vec!["record the exposure", "refund", "confirm the refund", "record the fee", "refund", "refund"],
+        ),
     ];
     for kind in wire::KINDS {
         let event = stored(kind);
