@@ -4,15 +4,27 @@
 alter table journal add primary key (merchant_id, position, leg);
 alter table statement_lines add primary key (merchant_id, position);
 alter table takings add primary key (merchant_id, position);
+alter table plan_history add primary key (merchant_id, plan_id, position);
+alter table plan_agreements add primary key (merchant_id, plan_id);
 
 create index orders_by_time on orders (merchant_id, placed_at, order_id);
 create index orders_by_customer on orders (merchant_id, customer_id, order_id);
 create index payments_by_time on payments (merchant_id, created_at, payment_id);
 create index payments_by_order on payments (merchant_id, order_id, payment_id);
 create index payments_by_customer on payments (merchant_id, customer_id, payment_id);
+create index payments_by_plan on payments (merchant_id, plan_id, payment_id) where plan_id is not null;
 create index journal_by_account on journal (merchant_id, account, position);
 create index journal_by_time on journal (merchant_id, effective_at, position);
 create index statement_lines_by_customer on statement_lines (merchant_id, customer_id, at, position)
     where customer_id is not null;
 create index statement_lines_by_order on statement_lines (merchant_id, order_id) where customer_id is null;
 create index takings_by_time on takings (merchant_id, at);
+create index plans_by_time on plans (merchant_id, created_at, plan_id);
+create index plans_by_customer on plans (merchant_id, customer_id, plan_id);
+create index plans_by_order on plans (merchant_id, order_id, plan_id) where order_id is not null;
+create index plans_by_status on plans (merchant_id, status, plan_id);
+create index plans_by_due_date on plans (merchant_id, next_due_on, plan_id) where next_due_on is not null;
+create index plans_by_waking on plans (merchant_id, wakes_at, plan_id) where wakes_at is not null;
+create index plan_installments_by_due_date on plan_installments (merchant_id, due_on, plan_id, number)
+    where not is_settled;
+create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);

@@ -47,6 +47,7 @@ create table payments (
     merchant_id text collate "C" not null,
     payment_id text collate "C" not null,
     order_id text collate "C",
+    plan_id text collate "C",
     customer_id text collate "C",
     method text collate "C" not null,
     currency text collate "C" not null,
@@ -119,6 +120,7 @@ create table statement_lines (
     customer_id text collate "C",
     order_id text collate "C",
     payment_id text collate "C",
+    plan_id text collate "C",
     kind text collate "C" not null,
     -- The fact's own id: a cancellation, a capture, a refund.
     fact_id text collate "C" not null,
@@ -141,3 +143,144 @@ create table takings (
     fees numeric not null,
     disputed numeric not null
 );
+
+-- Installment plans as they stand. What grows with a plan's life is in the tables after this one.
+create table plans (
+    merchant_id text collate "C" not null,
+    plan_id text collate "C" not null,
+    customer_id text collate "C" not null,
+    order_id text collate "C",
+    product text collate "C",
+    currency text collate "C" not null,
+    status text collate "C" not null,
+    amount numeric not null,
+    down_payment numeric not null,
+    financed numeric not null,
+    discount numeric not null,
+    finance_charge numeric not null,
+    total_cost numeric not null,
+    -- Percent.
+    apr_us text collate "C",
+    apr_eu text collate "C",
+    -- A fraction of one.
+    rate text collate "C" not null,
+    starts_on date not null,
+    opened_at timestamptz,
+    principal numeric not null,
+    interest numeric not null,
+    fees numeric not null,
+    outstanding numeric not null,
+    accrued numeric not null,
+    paid numeric not null,
+    refunded numeric not null,
+    overpaid numeric not null,
+    charged_off numeric not null,
+    recovered numeric not null,
+    refund_recovered numeric not null,
+    cash_back numeric not null,
+    interest_returned numeric not null,
+    merchant_payable numeric not null,
+    discount_unearned numeric not null,
+    next_due_on date,
+    wakes_at timestamptz,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, plan_id)
+) with (fillfactor = 80);
+
+-- One row a payment of a plan, as it stands; number 0 is the down payment. Whether it is late is a question of the day.
+create table plan_installments (
+    merchant_id text collate "C" not null,
+    plan_id text collate "C" not null,
+    number integer not null,
+    customer_id text collate "C" not null,
+    currency text collate "C" not null,
+    due_on date not null,
+    from_on date not null,
+    until_on date not null,
+    principal_due numeric not null,
+    principal_paid numeric not null,
+    principal_cancelled numeric not null,
+    principal_waived numeric not null,
+    principal_written_off numeric not null,
+    principal_outstanding numeric not null,
+    interest_due numeric not null,
+    interest_paid numeric not null,
+    interest_cancelled numeric not null,
+    interest_waived numeric not null,
+    interest_written_off numeric not null,
+    interest_outstanding numeric not null,
+    fee_due numeric not null,
+    fee_paid numeric not null,
+    fee_cancelled numeric not null,
+    fee_waived numeric not null,
+    fee_written_off numeric not null,
+    fee_outstanding numeric not null,
+    outstanding numeric not null,
+    is_settled boolean not null,
+    position bigint not null,
+    primary key (merchant_id, plan_id, number)
+) with (fillfactor = 80);
+
+-- One row an event of a plan.
+create table plan_history (
+    merchant_id text collate "C" not null,
+    plan_id text collate "C" not null,
+    position bigint not null,
+    revision bigint not null,
+    -- None where the event changed nothing on the customer's side.
+    step integer,
+    kind text collate "C" not null,
+    effective_on date,
+    at timestamptz not null,
+    currency text collate "C" not null,
+    amount numeric,
+    number integer,
+    payment_id text collate "C",
+    fact_id text collate "C",
+    reason text collate "C",
+    details json,
+    -- What was owed after it.
+    principal numeric,
+    interest numeric,
+    fees numeric,
+    overpaid numeric,
+    is_reapplied boolean not null
+);
+
+-- What was agreed, as the event has it.
+create table plan_agreements (
+    merchant_id text collate "C" not null,
+    plan_id text collate "C" not null,
+    position bigint not null,
+    at timestamptz not null,
+    agreement json not null
+);
+
+-- How much customers may owe, and how much of that is taken.
+create table credit_lines (
+    merchant_id text collate "C" not null,
+    customer_id text collate "C" not null,
+    currency text collate "C" not null,
+    credit_limit numeric not null,
+    score text collate "C",
+    source text collate "C",
+    outstanding numeric not null,
+    reserved numeric not null,
+    available numeric not null,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, customer_id, currency)
+) with (fillfactor = 80);
+
+-- What the clocks of merchants in test mode show; the others have none.
+create table clocks (
+    merchant_id text collate "C" not null,
+    now timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id)
+) with (fillfactor = 50);

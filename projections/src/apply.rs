@@ -1,6 +1,6 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
-use crate::{accounts, journal, orders, payments, statements, takings};
+use crate::{accounts, clocks, credit_lines, journal, orders, payments, plans, statements, takings};
 use chrono::SubsecRound;
 use mizan_domain::event::Event;
 use mizan_domain::order::Timestamp;
@@ -44,7 +44,10 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
     accounts::apply(tx, batch).await?;
     journal::apply(tx, batch).await?;
     statements::apply(tx, batch).await?;
-    takings::apply(tx, batch).await
+    takings::apply(tx, batch).await?;
+    plans::apply(tx, batch).await?;
+    credit_lines::apply(tx, batch).await?;
+    clocks::apply(tx, batch).await
 }
 
 /// When an event happened, as PostgreSQL can keep it: in microseconds.

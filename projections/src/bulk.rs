@@ -101,6 +101,14 @@ impl Copy {
         self
     }
 
+    /// The same where there may be none.
+    pub(crate) fn optional_plain(&mut self, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.plain(value),
+            None => self.optional(None),
+        }
+    }
+
     pub(crate) fn amount(&mut self, value: Amount) -> &mut Self {
         self.plain(value)
     }

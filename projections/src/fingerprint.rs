@@ -55,13 +55,19 @@ macro_rules! table {
 }
 
 /// Every read model's table; the checkpoint is not one.
-pub(crate) static TABLES: [Table; 6] = [
+pub(crate) static TABLES: [Table; 12] = [
     table!("orders", "merchant_id, order_id"),
     table!("payments", "merchant_id, payment_id"),
     table!("accounts", "merchant_id, account, currency"),
     table!("journal", "merchant_id, position, leg"),
     table!("statement_lines", "merchant_id, position"),
     table!("takings", "merchant_id, position"),
+    table!("plans", "merchant_id, plan_id"),
+    table!("plan_installments", "merchant_id, plan_id, number"),
+    table!("plan_history", "merchant_id, plan_id, position"),
+    table!("plan_agreements", "merchant_id, plan_id"),
+    table!("credit_lines", "merchant_id, customer_id, currency"),
+    table!("clocks", "merchant_id"),
 ];
 
 /// The fingerprint of every table in a schema, at one moment; empty where there are no read models.

@@ -36,9 +36,9 @@ pub struct JournalEntry {
     pub event_id: Uuid,
     /// What happened, with its version.
     pub kind: String,
-    /// `order` or `payment`.
+    /// `order`, `payment` or `plan`.
     pub category: String,
-    /// The id of the order or payment.
+    /// The id of the order, payment or plan.
     pub stream: String,
     /// The first command of the story.
     pub correlation_id: Uuid,
@@ -150,7 +150,7 @@ const LISTING: Listing = Listing {
         Field::of("party", Kind::Text),
         Field::of("event_id", Kind::Uuid),
         Field::of("kind", Kind::OneOf(wire::KINDS)),
-        Field::of("category", Kind::OneOf(&["order", "payment"])),
+        Field::of("category", Kind::OneOf(&["order", "payment", "plan"])),
         Field::of("stream", Kind::Text),
         Field::of("correlation_id", Kind::Uuid),
     ],

@@ -33,6 +33,8 @@ pub struct PaymentRow {
     pub payment_id: String,
     /// What it pays for, where known.
     pub order_id: Option<String>,
+    /// The installment plan that it pays a part of, or that pays its order with it.
+    pub plan_id: Option<String>,
     /// Who pays, where known.
     pub customer_id: Option<String>,
     /// How it is paid.
@@ -149,6 +151,7 @@ const SAVE: &str = upsert!(
     key(merchant_id, payment_id),
     rest(
         order_id,
+        plan_id,
         customer_id,
         method,
         currency,
@@ -256,6 +259,7 @@ impl PaymentRow {
         Self {
             payment_id: recorded.stream.id.to_string(),
             order_id: intent.order_id.as_ref().map(ToString::to_string),
+            plan_id: intent.plan_id.as_ref().map(ToString::to_string),
             customer_id: intent.customer_id.as_ref().map(ToString::to_string),
             method: intent.method.name().to_owned(),
             currency: intent.amount.currency().to_string(),
@@ -303,6 +307,7 @@ static LISTING: Listing = Listing {
     fields: &[
         Field::sorted("payment_id", Kind::Text),
         Field::of("order_id", Kind::Text),
+        Field::of("plan_id", Kind::Text),
         Field::of("customer_id", Kind::Text),
         Field::of("method", Kind::OneOf(&METHODS)),
         Field::of("currency", Kind::Text),

@@ -60,13 +60,15 @@ pub(crate) enum Kind {
     Integer,
     Timestamp,
     Date,
+    /// `true` or `false`.
+    Flag,
 }
 
 impl Kind {
     fn is_ordered(self) -> bool {
         match self {
             Self::Decimal | Self::Integer | Self::Timestamp | Self::Date => true,
-            Self::Text | Self::OneOf(_) | Self::Uuid => false,
+            Self::Text | Self::OneOf(_) | Self::Uuid | Self::Flag => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Customer statements: what a customer ordered, paid and got back, and what they owe.
 
+mod plans;
+
 use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
@@ -58,7 +60,9 @@ pub struct StatementLine {
     pub order_id: Option<String>,
     /// The payment, where there is one.
     pub payment_id: Option<String>,
-    /// The id of the order, addition, cancellation, return, capture or refund.
+    /// The installment plan, where there is one.
+    pub plan_id: Option<String>,
+    /// The id of the order, addition, cancellation, return, capture, refund or waiver; of a plan where the fact has none.
     pub fact_id: String,
     /// What the customer owes more; negative is less.
     pub amount: Amount,
@@ -87,6 +91,22 @@ names! {
         RefundRequested = "refund_requested",
         /// It did not arrive: less is owed.
         RefundFailed = "refund_failed",
+        /// An installment plan paid a purchase: its price is owed to the plan now.
+        PlanOpened = "plan_opened",
+        /// Time earned interest: more is owed.
+        InterestAccrued = "interest_accrued",
+        /// An installment was late: more is owed.
+        LateFeeCharged = "late_fee_charged",
+        /// A fee was forgiven: less is owed.
+        LateFeeWaived = "late_fee_waived",
+        /// Debt fell, or money that paid it is the customer's again, because the purchase was refunded: less is owed.
+        PlanRefunded = "plan_refunded",
+        /// The book gave the debt up: less is owed.
+        PlanChargedOff = "plan_charged_off",
+        /// A payment of debt that had been given up: what was paid is no credit.
+        PlanRecovered = "plan_recovered",
+        /// The plan was put on other dates or another rate, or worked out anew after a fact came to light late.
+        PlanRecalculated = "plan_recalculated",
     }
 }
 
@@ -95,6 +115,7 @@ struct Line<'a> {
     customer_id: Option<&'a CustomerId>,
     order_id: Option<&'a str>,
     payment_id: Option<&'a str>,
+    plan_id: Option<&'a str>,
     fact_id: String,
     amount: Money,
 }
@@ -104,7 +125,8 @@ impl<'a> Line<'a> {
         match event {
             Event::Order(event) => Self::from_order(event),
             Event::Payment(event) => Self::from_payment(event),
-            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => None,
+            Event::Plan(event) => Self::from_plan(event),
+            Event::Credit(_) | Event::Clock(_) => None,
         }
     }
 
@@ -145,7 +167,8 @@ impl<'a> Line<'a> {
                 return None;
             }
         };
-        Some(Self { kind, customer_id, order_id: Some(order_id.as_str()), payment_id: None, fact_id, amount })
+        let order_id = Some(order_id.as_str());
+        Some(Self { kind, customer_id, order_id, payment_id: None, plan_id: None, fact_id, amount })
     }
 
     fn from_payment(event: &'a payment::Event) -> Option<Self> {
@@ -190,7 +213,8 @@ impl<'a> Line<'a> {
         };
         let customer_id = event.entry().and_then(|it| it.party());
         let order_id = order_id.as_ref().map(|it| it.as_str());
-        Some(Self { kind, customer_id, order_id, payment_id: Some(payment_id.as_str()), fact_id, amount })
+        let (payment_id, plan_id) = (Some(payment_id.as_str()), plans::plan_of(event));
+        Some(Self { kind, customer_id, order_id, payment_id, plan_id, fact_id, amount })
     }
 }
 
@@ -203,6 +227,7 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
             .optional(it.customer_id.map(|it| it.as_str()))
             .optional(it.order_id)
             .optional(it.payment_id)
+            .optional(it.plan_id)
             .plain(it.kind.name())
             .text(&it.fact_id)
             .plain(it.amount.currency())
@@ -213,8 +238,8 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
     Ok(copy.send(tx, COPY).await?)
 }
 
-const COPY: &str = "copy statement_lines (merchant_id, position, customer_id, order_id, payment_id, kind, fact_id, \
-                    currency, amount, at) from stdin";
+const COPY: &str = "copy statement_lines (merchant_id, position, customer_id, order_id, payment_id, plan_id, kind, \
+                    fact_id, currency, amount, at) from stdin";
 
 #[derive(FromRow)]
 struct Row {
@@ -223,6 +248,7 @@ struct Row {
     kind: Option<String>,
     order_id: Option<String>,
     payment_id: Option<String>,
+    plan_id: Option<String>,
     fact_id: Option<String>,
     currency: String,
     amount: Amount,
@@ -235,8 +261,9 @@ const STATEMENT: &str = "with mine as (select * from read.statement_lines where 
              (select order_id from read.orders where merchant_id = $1 and customer_id = $2)) \
          and ($4::timestamptz is null or at < $4) and ($5::text is null or currency = $5)) \
      select 0::bigint as position, null::timestamptz as at, null as kind, null as order_id, null as payment_id, \
-         null as fact_id, currency, sum(amount) as amount from mine where at < $3 group by currency \
-     union all select position, at, kind, order_id, payment_id, fact_id, currency, amount from mine \
+         null as plan_id, null as fact_id, currency, sum(amount) as amount from mine where at < $3 group by currency \
+     union all select position, at, kind, order_id, payment_id, plan_id, fact_id, currency, amount \
+     from mine \
      where $3::timestamptz is null or at >= $3 \
      order by currency, at nulls first, position limit $6";
 
@@ -286,7 +313,7 @@ fn in_currencies(rows: Vec<Row>) -> Result<Vec<CurrencyStatement>, QueryError> {
     let too_large = |_| sqlx::Error::Protocol("a balance is too large".to_owned());
     let mut parts: Vec<CurrencyStatement> = Vec::new();
     for it in rows {
-        let Row { position, at, kind, order_id, payment_id, fact_id, currency, amount } = it;
+        let Row { position, at, kind, order_id, payment_id, plan_id, fact_id, currency, amount } = it;
         if parts.last().is_none_or(|part| part.currency != currency) {
             let nothing = amount.minus(amount).map_err(too_large)?;
             let (opening_balance, closing_balance) = (nothing, nothing);
@@ -300,7 +327,7 @@ fn in_currencies(rows: Vec<Row>) -> Result<Vec<CurrencyStatement>, QueryError> {
         };
         let kind = StatementLineKind::try_from(kind).map_err(|unknown| sqlx::Error::Decode(unknown.into()))?;
         let balance = part.closing_balance;
-        part.lines.push(StatementLine { position, at, kind, order_id, payment_id, fact_id, amount, balance });
+        part.lines.push(StatementLine { position, at, kind, order_id, payment_id, plan_id, fact_id, amount, balance });
     }
     Ok(parts)
 }

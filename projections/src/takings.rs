@@ -1,4 +1,7 @@
 //! Takings: what came in and went out on each day, by the way it was paid.
+//!
+//! A purchase on an installment plan brings no money yet: the payment with which a plan pays its order is never in them,
+//! the payments of its installments are.
 
 use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
@@ -60,8 +63,12 @@ impl Movement {
 
     /// What a fact means for the takings; nothing, for most.
     fn from(event: &Event) -> Option<Self> {
-        use payment::Event as It;
         let Event::Payment(event) = event else { return None };
+        Self::from_payment(event).filter(|it| it.method != Method::Installments)
+    }
+
+    fn from_payment(event: &payment::Event) -> Option<Self> {
+        use payment::Event as It;
         match event {
             It::Received(it) => {
                 let none = Self::of(&it.intent.payment_id, it.intent.method, it.intent.amount.currency());

@@ -15,6 +15,7 @@ pub(crate) enum Value {
     Integer(i64),
     Timestamp(DateTime<Utc>),
     Date(NaiveDate),
+    Flag(bool),
 }
 
 impl Value {
@@ -37,6 +38,7 @@ impl Value {
             Kind::Date => {
                 date(text).map(Self::Date).ok_or_else(|| format!("{shown:?} is not a date such as 2026-01-31"))
             }
+            Kind::Flag => text.parse().map(Self::Flag).map_err(|_| format!("{shown:?} is neither true nor false")),
         }
     }
 
@@ -49,6 +51,7 @@ impl Value {
             Self::Integer(it) => sql.push_bind(*it),
             Self::Timestamp(it) => sql.push_bind(*it),
             Self::Date(it) => sql.push_bind(*it),
+            Self::Flag(it) => sql.push_bind(*it),
         };
     }
 }
@@ -68,6 +71,7 @@ pub(super) fn push_array(sql: &mut QueryBuilder<Postgres>, kind: Kind, values: &
         Kind::Integer => array!(Integer),
         Kind::Timestamp => array!(Timestamp),
         Kind::Date => array!(Date),
+        Kind::Flag => array!(Flag),
     };
 }
 

@@ -1,0 +1,59 @@
+//! What was agreed, exactly as the event has it: the data of agreement documents.
+
+use crate::apply::{NotApplied, effective_at};
+use crate::bulk::Copy;
+use crate::reads::{Answer, QueryError, Reads};
+use chrono::{DateTime, Utc};
+use mizan_domain::event::Event;
+use mizan_domain::id::MerchantId;
+use mizan_domain::plan;
+use mizan_store::{Position, Recorded};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection};
+use utoipa::ToSchema;
+
+/// What was agreed: offer, terms, schedule and disclosure.
+#[derive(Debug, Clone, Serialize, FromRow, ToSchema)]
+pub struct PlanAgreement {
+    /// The plan.
+    pub plan_id: String,
+    /// When it was agreed.
+    pub at: DateTime<Utc>,
+    /// The event that says so: its proof is at `/v1/events/{position}`.
+    #[schema(value_type = i64)]
+    pub position: Position,
+    /// Everything that was agreed, frozen. Money is text with its currency, `"12.30 EUR"`, as in events.
+    #[schema(value_type = Object)]
+    pub agreement: Json<Box<RawValue>>,
+}
+
+pub(super) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    let mut copy = Copy::default();
+    for recorded in batch {
+        let Event::Plan(plan::Event::Approved(it)) = &recorded.event else { continue };
+        let agreement = serde_json::to_string(&it.agreement).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        copy.text(recorded.metadata.merchant_id.as_str())
+            .text(&recorded.stream.id)
+            .plain(recorded.position)
+            .time(effective_at(&recorded.event))
+            .text(&agreement)
+            .end();
+    }
+    Ok(copy.send(tx, COPY).await?)
+}
+
+const COPY: &str = "copy plan_agreements (merchant_id, plan_id, position, at, agreement) from stdin";
+
+/// What was agreed; none where the merchant has no such plan.
+///
+/// # Errors
+/// [`QueryError::Database`].
+pub async fn agreement(
+    reads: &Reads,
+    merchant: &MerchantId,
+    plan_id: &str,
+) -> Result<Option<Answer<PlanAgreement>>, QueryError> {
+    reads.one("select * from read.plan_agreements where merchant_id = $1 and plan_id = $2", merchant, plan_id).await
+}
