@@ -20,17 +20,6 @@ const FOLLOW_EVENTS_MAX: i64 = 1_000;
 /// The ordinal of the command that records a policy's refused command, far beyond the ordinals of the commands.
 const ON_REFUSAL: usize = 1_000_000;
 
-/// The kinds of events that some policy answers.
-const ANSWERED: [&str; 7] = [
-    "payment-received.v1",
-    "payment-captured.v1",
-    "payment-capture-reversed.v1",
-    "payment-refund-requested.v1",
-    "payment-refund-failed.v1",
-    "order-lines-cancelled.v1",
-    "order-lines-returned.v1",
-];
-
 /// An event, and the circumstances that its consequences inherit.
 struct Cause {
     event: Event,
@@ -114,7 +103,7 @@ pub async fn catch_up(log: &Log, writer: &Writer) -> Result<bool, Box<dyn std::e
     if head <= from {
         return Ok(false);
     }
-    let stored = log.read_kinds((from, head), &ANSWERED, FOLLOW_EVENTS_MAX).await?;
+    let stored = log.read_kinds((from, head), &policy::ANSWERED, FOLLOW_EVENTS_MAX).await?;
     let is_full = i64::try_from(stored.len()).is_ok_and(|read| read == FOLLOW_EVENTS_MAX);
     let reached = stored.last().map_or(head, |last| if is_full { last.position } else { head });
     for stored in stored {
@@ -135,17 +124,4 @@ pub async fn catch_up(log: &Log, writer: &Writer) -> Result<bool, Box<dyn std::e
     }
     log.move_policy_checkpoint(reached).await?;
     Ok(is_full)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use mizan_domain::wire;
-
-    #[test]
-    fn the_answered_kinds_exist() {
-        for kind in ANSWERED {
-            assert!(wire::KINDS.contains(&kind), "{kind}");
-        }
-    }
 }

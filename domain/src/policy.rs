@@ -10,6 +10,24 @@ use crate::id::{AllocationId, OrderId, RefundId};
 use crate::order::{self, ReleaseEffect};
 use crate::payment::{self, RefundOrigin};
 
+/// The kinds of events from which something may follow: what a follower of the history has to look at.
+pub const ANSWERED: [&str; 14] = [
+    "payment-received.v1",
+    "payment-captured.v1",
+    "payment-capture-reversed.v1",
+    "payment-refund-requested.v1",
+    "payment-refund-failed.v1",
+    "order-lines-cancelled.v1",
+    "order-lines-returned.v1",
+    "credit-reserved.v1",
+    "plan-opened.v1",
+    "plan-cancelled.v1",
+    "plan-merchant-paid.v1",
+    "plan-payment-applied.v1",
+    "plan-payment-reversed.v1",
+    "plan-refunded.v1",
+];
+
 /// The commands that follow from an event.
 #[must_use]
 pub fn react(event: &Event) -> Vec<Command> {

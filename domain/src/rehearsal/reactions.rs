@@ -61,6 +61,7 @@ fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
         let commands = policy::react(&event);
         assert_eq!(commands.iter().map(kind_of).collect::<Vec<_>>(), expected, "{kind}");
         assert_eq!(policy::react(&event), commands, "{kind}: the same fact, the same commands");
+        assert!(commands.is_empty() || policy::ANSWERED.contains(kind), "no follower would look at {kind}");
     }
 }
 
