@@ -6,6 +6,7 @@ mod cash;
 mod disputes;
 mod orders;
 mod payments;
+mod plans;
 mod refunds;
 mod vouchers;
 
