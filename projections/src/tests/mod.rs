@@ -1,7 +1,9 @@
 //! The read models against a real PostgreSQL, on events that the real deciders made.
 
 mod batches;
+mod bazaar;
 mod models;
+mod plans;
 mod rebuilds;
 mod searches;
 mod support;
