@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document, made from the code: the same structs that read bodies and write answers.
 
+mod plans;
+
 use crate::commands::http::{BulkItem, BulkOutcome, CommandAnswer};
 use crate::commands::{Described, described};
 use crate::events::{EventPage, EventView};
@@ -48,7 +50,7 @@ pub fn document() -> OpenApi {
         components = components.schemas_from_iter(command.schemas);
     }
     paths = paths.path("/v1/commands", PathItem::new(HttpMethod::Post, many()));
-    for (path, operation) in queries() {
+    for (path, operation) in queries().into_iter().chain(plans::queries()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
     let components = with_schemas(components);
@@ -91,6 +93,7 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add_answer::<accounts::TrialBalance>(&mut schemas);
     add_answer::<statements::Statement>(&mut schemas);
     add_page::<takings::DayRow>(&mut schemas);
+    plans::answers(&mut schemas);
     schemas
 }
 

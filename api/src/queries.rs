@@ -1,5 +1,7 @@
 //! Questions over HTTP: a handler reads the query string, waits where it was asked to, and hands it to the read model.
 
+mod plans;
+
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::server::{Caller, only};
@@ -27,7 +29,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(get("journal").route(web::get().to(journal_list)))
         .service(get("trial-balance").route(web::get().to(trial_balance)))
         .service(get("customers/{id}/statement").route(web::get().to(statement)))
-        .service(get("daily-takings").route(web::get().to(daily_takings)));
+        .service(get("daily-takings").route(web::get().to(daily_takings)))
+        .configure(plans::routes);
 }
 
 async fn orders_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
