@@ -169,6 +169,31 @@ pub(super) async fn play(ledger: &mut Ledger, seed: u64, plans: u64) {
     ledger.flush().await;
 }
 
+/// So many plans of twelve months, side by side, most installments paid when they are due.
+pub(super) async fn play_year(ledger: &mut Ledger, plans: u64) {
+    let mut dice = Dice::new(7);
+    let start = date("2026-01-05");
+    for nth in 0..plans {
+        let offer = offer(&nth.to_string(), &format!("c-{nth}"), "600.00 EUR", start, terms(12, "0.199", "8.00 EUR"));
+        for command in begin(&offer, noon("2026-01-05")) {
+            ledger.ask("m-1", command).unwrap();
+        }
+    }
+    ledger.flush().await;
+    for month in 1..14 {
+        let at = (start + chrono::Months::new(month)).and_time(NaiveTime::from_hms_opt(9, 0, 0).unwrap()).and_utc();
+        for nth in 0..plans {
+            let plan = format!("n-{nth}");
+            ledger.ask("m-1", pass_time(&plan, at)).unwrap();
+            if dice.roll(10) > 0 {
+                let _ =
+                    ledger.ask("m-1", pay(&format!("p-{nth}-{month}"), &plan, &format!("c-{nth}"), "56.00 EUR", at));
+            }
+        }
+        ledger.flush().await;
+    }
+}
+
 fn life(dice: &mut Dice, nth: u64) -> Vec<Command> {
     let (number, customer) = (nth.to_string(), format!("c-{}", nth % 7));
     let plan = format!("n-{number}");

@@ -407,6 +407,24 @@ async fn a_bazaar_gives_the_same_rows_however_it_is_cut_and_when_it_is_rebuilt()
     check_sums(pool).await;
 }
 
+/// `cargo test --workspace --lib -- --ignored --nocapture how_fast_are_plans`
+#[tokio::test]
+#[ignore = "a measurement, not a test"]
+async fn how_fast_are_plans() {
+    let mut ledger = Ledger::new().await;
+    bazaar::play_year(&mut ledger, 400).await;
+    let begun = std::time::Instant::now();
+    let head = catch_up(&ledger.log).await.unwrap();
+    println!("caught up with {head} events in {:?}", begun.elapsed());
+    for _ in 0..2 {
+        let report = rebuild(&ledger.log, |_| ()).await.unwrap();
+        println!("rebuilt {} events in {} ms: {}/s", report.events, report.elapsed_ms, report.events_per_second);
+        for (table, it) in report.tables {
+            println!("  {table}: {} rows", it.rows);
+        }
+    }
+}
+
 /// What every row must agree with, whatever happened.
 async fn check_sums(pool: &mizan_store::PgPool) {
     let checks = [
