@@ -7,8 +7,8 @@
 //!   An order without items is placed without lines, and so refused with `no_lines`: that is its line in the report.
 //! * A **payment** is a `receive-payment` named `<order>-<sequential>`, at the time of approval: `credit_card` and
 //!   `debit_card` are `card`, `boleto` (a bank slip) is `bank_transfer`. Money for an order that was refused stays the
-//!   customer's credit and keeps the order's id. How many installments a card's issuer made of it is the issuer's business
-//!   with the customer and no fact of the merchant's books: it is left out. `not_defined` is sent as the method that it
+//!   customer's credit and keeps the order's id. Where a card paid in several installments, that is left out, as the
+//!   issuer's business with the customer; or, asked for, it is a plan of the merchant's own (see `plans`). `not_defined` is sent as the method that it
 //!   is not, and refused with `unknown_value`; a payment of 0.00 is sent as it is, and refused with `amount_not_positive`.
 //! * **Delivered** and **shipped** orders are fulfilled when the carrier took them. **Canceled** and **unavailable** ones
 //!   are cancelled; where the carrier had them already, they were fulfilled and are returned. Both ask for refunds by
@@ -16,6 +16,8 @@
 //!
 //! Nothing is computed, rounded or repaired here. What cannot be read goes through as it is written, and the service
 //! says what is wrong with it.
+
+mod plans;
 
 use chrono::{LocalResult, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc};
 use chrono_tz::America::Sao_Paulo;
@@ -68,7 +70,17 @@ struct Payment {
     order_id: String,
     payment_sequential: String,
     payment_type: String,
+    payment_installments: String,
     payment_value: String,
+}
+
+/// What becomes of a card payment in several installments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installments {
+    /// The card's issuer pays the merchant at once: one payment.
+    AtOnce,
+    /// The merchant waits for them: a plan, opened on the order, and a payment on every due date.
+    Plans,
 }
 
 /// Reads `orders.csv`, `order_items.csv` and `order_payments.csv` and writes a command a line. The commands of an order
@@ -77,7 +89,11 @@ struct Payment {
 /// # Errors
 /// A file cannot be read or written, a row has other columns, an item or payment is of no order in `orders.csv`, or an
 /// order has a status that the data set does not know.
-pub fn convert(dir: &Path, out: &mut impl Write) -> Result<Summary, Box<dyn Error + Send + Sync>> {
+pub fn convert(
+    dir: &Path,
+    installments: Installments,
+    out: &mut impl Write,
+) -> Result<Summary, Box<dyn Error + Send + Sync>> {
     let orders: Vec<Order> = rows(dir, "orders.csv")?;
     let (items, mut items_of) = by_order(rows(dir, "order_items.csv")?, |it: &Item| it.order_id.clone());
     let (payments, mut payments_of) = by_order(rows(dir, "order_payments.csv")?, |it: &Payment| it.order_id.clone());
@@ -87,7 +103,7 @@ pub fn convert(dir: &Path, out: &mut impl Write) -> Result<Summary, Box<dyn Erro
         let mut payments = payments_of.remove(&order.order_id).unwrap_or_default();
         // By number, and their numbers are text.
         payments.sort_by_key(|it| (it.payment_sequential.len(), it.payment_sequential.clone()));
-        for (command, data) in story(order, &items, &payments)? {
+        for (command, data) in story(order, &items, &payments, installments)? {
             serde_json::to_writer(&mut *out, &json!({ "command": command, "data": data }))?;
             out.write_all(b"\n")?;
             *summary.commands.entry(command).or_default() += 1;
@@ -118,9 +134,19 @@ fn by_order<T>(rows: Vec<T>, order_id: impl Fn(&T) -> String) -> (usize, HashMap
 }
 
 /// Everything that happened to an order, in the order in which it happened.
-fn story(order: &Order, items: &[Item], payments: &[Payment]) -> Result<Vec<(&'static str, Value)>, String> {
+fn story(
+    order: &Order,
+    items: &[Item],
+    payments: &[Payment],
+    installments: Installments,
+) -> Result<Vec<(&'static str, Value)>, String> {
     let mut story = vec![("place-order", placed(order, items))];
-    story.extend(payments.iter().map(|it| ("receive-payment", received(order, it))));
+    for it in payments {
+        match plans::story(order, it).filter(|_| installments == Installments::Plans) {
+            Some(plan) => story.extend(plan),
+            None => story.push(("receive-payment", received(order, it))),
+        }
+    }
     let has_left = !order.order_delivered_carrier_date.is_empty();
     match order.order_status.as_str() {
         // What was never placed can neither leave nor be cancelled.

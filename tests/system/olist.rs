@@ -4,7 +4,10 @@
 //! import, the history, the read models and the books.
 
 use mizan_projections::fingerprints;
-use mizan_tests::{Run, System, minor, olist};
+mod plans;
+
+use mizan_tests::olist::{self, Installments};
+use mizan_tests::{Run, System, minor};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +78,7 @@ async fn live(system: &System) -> Value {
 
 fn convert(system: &System, dir: &Path, csv: &Csv) -> PathBuf {
     let path = system.file("olist.ndjson");
-    let summary = olist::convert(dir, &mut File::create(&path).unwrap()).unwrap();
+    let summary = olist::convert(dir, Installments::AtOnce, &mut File::create(&path).unwrap()).unwrap();
     assert_eq!((summary.orders, summary.items, summary.payments), (csv.orders.len(), csv.items, csv.payments));
     let sent = |command: &str| summary.commands.get(command).copied().unwrap_or(0);
     assert_eq!((sent("place-order"), sent("receive-payment")), (csv.orders.len(), csv.payments), "a row, a command");
@@ -198,6 +201,7 @@ struct Order {
 struct Payment {
     sequential: String,
     kind: String,
+    installments: u32,
     cents: i128,
 }
 
@@ -227,7 +231,8 @@ impl Csv {
         }
         for row in &payments {
             let (sequential, kind) = (row["payment_sequential"].clone(), row["payment_type"].clone());
-            let payment = Payment { sequential, kind, cents: cents(&row["payment_value"]) };
+            let installments = row["payment_installments"].parse().unwrap();
+            let payment = Payment { sequential, kind, installments, cents: cents(&row["payment_value"]) };
             orders.get_mut(&row["order_id"]).unwrap().payments.push(payment);
         }
         Self { orders, items: items.len(), payments: payments.len() }
@@ -235,6 +240,12 @@ impl Csv {
 
     fn paid(&self) -> i128 {
         self.orders.values().map(Order::paid).sum()
+    }
+
+    /// What cards paid in more than one installment.
+    fn paid_in_installments(&self) -> i128 {
+        let in_parts = self.received().filter(|(_, it)| it.kind == "credit_card" && it.installments > 1);
+        in_parts.map(|(_, it)| it.cents).sum()
     }
 
     /// The payments that are any.
