@@ -20,7 +20,7 @@ use crate::search::{Field, Kind, Listing};
 pub use agreements::{PlanAgreement, agreement};
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 pub use history::{
-    PlanAllocation, PlanCancelledDebt, PlanCashBack, PlanFactDetails, PlanHistoryKind, PlanHistoryRow, history,
+    PlanCancelledDebt, PlanCashBack, PlanFactDetails, PlanHistoryKind, PlanHistoryRow, PlanPaidPart, history,
     history_fields,
 };
 pub use installments::{InstallmentRow, installment_fields, installments};

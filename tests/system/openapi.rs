@@ -75,6 +75,20 @@ async fn answers_are_what_the_document_says() {
         ("fulfil-order", json!({ "order_id": "o-1", "fulfilment_id": "1" })),
         ("return-order", json!({ "order_id": "o-1", "return_id": "1", "lines": [{ "line_id": "1", "quantity": 1 }] })),
         ("open-dispute", json!({ "payment_id": "p-1", "dispute_id": "1", "amount": "1.00", "currency": "EUR" })),
+        ("set-credit-limit", json!({ "customer_id": "c-1", "limit": "500.00", "currency": "EUR" })),
+        (
+            "approve-plan",
+            json!({
+                "plan_id": "n-1", "customer_id": "c-1", "order_id": "o-2", "amount": "100.00", "currency": "EUR",
+                "terms": { "payments": 4, "frequency": "monthly", "rate": "0.07" }
+            }),
+        ),
+        ("open-plan", json!({ "plan_id": "n-1" })),
+        (
+            "receive-payment",
+            json!({ "payment_id": "p-2", "plan_id": "n-1", "customer_id": "c-1", "method": "card", "amount": "20.00", "currency": "EUR" }),
+        ),
+        ("start-clock", json!({})),
     ];
     for (name, data) in story {
         let schema = answers(&format!("/v1/commands/{name}"));
@@ -93,6 +107,16 @@ async fn answers_are_what_the_document_says() {
         ("/v1/queries/trial-balance", "trial-balance?"),
         ("/v1/queries/customers/{id}/statement", "customers/c-1/statement?"),
         ("/v1/queries/daily-takings", "daily-takings?"),
+        ("/v1/queries/plans", "plans?"),
+        ("/v1/queries/plans/{id}", "plans/n-1?"),
+        ("/v1/queries/plans/{id}/agreement", "plans/n-1/agreement?"),
+        ("/v1/queries/plans/{id}/history", "plans/n-1/history?"),
+        ("/v1/queries/installments", "installments?"),
+        ("/v1/queries/due", "due?from=2026-01-01&to=2036-01-01&"),
+        ("/v1/queries/ageing", "ageing?"),
+        ("/v1/queries/credit-lines", "credit-lines?"),
+        ("/v1/queries/credit-lines/{id}", "credit-lines/c-1?"),
+        ("/v1/queries/clock", "clock?"),
     ] {
         let answer = api.get(&format!("/v1/queries/{address}min_position={head}")).await.ok();
         conforms(&document, answers(path), &answer, path);
@@ -115,6 +139,10 @@ async fn answers_are_what_the_document_says() {
 fn conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         return conforms(document, document.pointer(reference.trim_start_matches('#')).unwrap(), value, place);
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let whole = merged(document, parts);
+        return conforms(document, &whole, value, place);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
         let choice = choices.iter().find(|it| (it["type"] == "null") == value.is_null());
@@ -163,6 +191,20 @@ fn conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
     }
+}
+
+/// One object with the fields of all the parts.
+fn merged(document: &Value, parts: &[Value]) -> Value {
+    let (mut properties, mut required) = (serde_json::Map::new(), Vec::new());
+    for part in parts {
+        let part = match part["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => part,
+        };
+        properties.extend(part["properties"].as_object().cloned().unwrap_or_default());
+        required.extend(part["required"].as_array().cloned().unwrap_or_default());
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
 }
 
 fn references(value: &Value) -> BTreeSet<String> {

@@ -9,7 +9,7 @@ use crate::names::names;
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::{DateTime, NaiveDate, Utc};
-pub use details::{PlanAllocation, PlanCancelledDebt, PlanCashBack, PlanFactDetails};
+pub use details::{PlanCancelledDebt, PlanCashBack, PlanFactDetails, PlanPaidPart};
 use mizan_domain::Account;
 use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;

@@ -19,7 +19,7 @@ pub struct PlanFactDetails {
     pub how: Option<String>,
     /// What a payment paid, part by part.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allocated: Vec<PlanAllocation>,
+    pub allocated: Vec<PlanPaidPart>,
     /// What of a payment was beyond everything owed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_credit: Option<Amount>,
@@ -69,7 +69,7 @@ pub struct PlanFactDetails {
 
 /// A part of a payment, and what it paid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct PlanAllocation {
+pub struct PlanPaidPart {
     /// The installment.
     pub number: u32,
     /// `principal`, `interest` or `fee`.
@@ -113,7 +113,7 @@ impl PlanFactDetails {
             }
             It::InstallmentDue(it) => Self { discount_earned: some(it.discount_earned), ..none },
             It::PaymentApplied(it) => Self {
-                allocated: it.allocated.iter().map(PlanAllocation::from).collect(),
+                allocated: it.allocated.iter().map(PlanPaidPart::from).collect(),
                 to_credit: some(it.to_credit),
                 recovered: some(it.recovered),
                 settles: Some(it.settles),
@@ -180,7 +180,7 @@ fn some(amount: Money) -> Option<Amount> {
     (!amount.is_zero()).then(|| amount.into())
 }
 
-impl From<&Allocated> for PlanAllocation {
+impl From<&Allocated> for PlanPaidPart {
     fn from(it: &Allocated) -> Self {
         Self { number: it.number, component: it.component, amount: it.amount.into() }
     }
