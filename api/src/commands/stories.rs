@@ -42,17 +42,23 @@ impl Stories {
 /// Everything that a command is about: its stream, and what it says that it belongs to.
 fn names(command: &Command) -> Vec<String> {
     let own = command.stream().to_string();
-    let (order, plan) = match command {
-        Command::Order(_) | Command::Plan(_) | Command::Clock(_) => (None, None),
+    let (order, plan, customer) = match command {
+        Command::Order(_) | Command::Plan(_) | Command::Clock(_) => (None, None, None),
         Command::Payment(payment) => match opening(payment) {
-            Some(intent) => (intent.order_id.as_ref(), intent.plan_id.as_ref()),
-            None => (None, None),
+            // What is paid of a plan is free again of the customer's limit.
+            Some(intent) => {
+                let customer = intent.plan_id.as_ref().and(intent.customer_id.as_ref());
+                (intent.order_id.as_ref(), intent.plan_id.as_ref(), customer)
+            }
+            None => (None, None, None),
         },
-        Command::Credit(credit::Command::Reserve(it)) => (it.offer.order_id.as_ref(), Some(&it.offer.plan_id)),
-        Command::Credit(credit::Command::SetLimit(_) | credit::Command::RecordExposure(_)) => (None, None),
+        Command::Credit(credit::Command::Reserve(it)) => (it.offer.order_id.as_ref(), Some(&it.offer.plan_id), None),
+        Command::Credit(credit::Command::SetLimit(_) | credit::Command::RecordExposure(_)) => (None, None, None),
     };
     let order = order.map(|it| format!("order/{it}"));
-    [own].into_iter().chain(order).chain(plan.map(|it| format!("plan/{it}"))).collect()
+    let plan = plan.map(|it| format!("plan/{it}"));
+    let customer = customer.map(|it| format!("credit/{it}"));
+    [own].into_iter().chain(order).chain(plan).chain(customer).collect()
 }
 
 fn opening(command: &payment::Command) -> Option<&payment::Intent> {

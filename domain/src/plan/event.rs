@@ -38,7 +38,7 @@ pub enum Event {
     /// `plan-late-fee-waived`
     LateFeeWaived(LateFeeWaived),
     /// `plan-refunded`
-    Refunded(Refunded),
+    Refunded(Box<Refunded>),
     /// `plan-rescheduled`
     Rescheduled(Rescheduled),
     /// `plan-rate-changed`
@@ -224,7 +224,7 @@ pub struct Cancelled {
 pub struct Opened {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// What was bought, where it was an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
@@ -258,7 +258,7 @@ pub struct MerchantPaid {
 pub struct InstallmentDue {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// The installment; several where they fall due on one day.
     pub number: u32,
     /// What of it is still to be paid.
@@ -272,7 +272,7 @@ pub struct InstallmentDue {
 pub struct InterestAccrued {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
 }
 
 /// A payment was applied to what is owed.
@@ -280,7 +280,7 @@ pub struct InterestAccrued {
 pub struct PaymentApplied {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// Derived from the event that brought the money.
     pub application_id: AllocationId,
     /// Where it came from.
@@ -304,7 +304,7 @@ pub struct PaymentApplied {
 pub struct PaymentReversed {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// The reversal, derived from the event that took the money.
     pub reversal_id: AllocationId,
     /// The payment.
@@ -318,7 +318,7 @@ pub struct PaymentReversed {
 pub struct LateFeeCharged {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// The installment.
     pub number: u32,
     /// Which step of the terms' fees, from 0.
@@ -332,7 +332,7 @@ pub struct LateFeeCharged {
 pub struct LateFeeWaived {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// Chosen by the client, or derived where the terms forgive it.
     pub waiver_id: WaiverId,
     /// The installment.
@@ -349,7 +349,7 @@ pub struct LateFeeWaived {
 pub struct Refunded {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// Chosen by the client.
     pub refund_id: RefundId,
     /// Who asked.
@@ -407,7 +407,7 @@ pub struct CashBack {
 pub struct Rescheduled {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// Chosen by the client.
     pub reschedule_id: RescheduleId,
     /// How.
@@ -422,7 +422,7 @@ pub struct Rescheduled {
 pub struct RateChanged {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// Chosen by the client.
     pub reschedule_id: RescheduleId,
     /// The new rate.
@@ -434,7 +434,7 @@ pub struct RateChanged {
 pub struct ChargedOff {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// How.
     pub how: ChargeOff,
     /// Principal given up.
@@ -451,7 +451,7 @@ pub struct ChargedOff {
 pub struct Unwound {
     /// What it changed.
     #[serde(flatten)]
-    pub step: Step,
+    pub step: Box<Step>,
     /// The steps that are undone.
     pub undone: Vec<u32>,
 }

@@ -56,7 +56,7 @@ impl Work {
         let cancelled = debt.iter().map(|(_, amount)| amount).sum();
         let money = |minor: i128| Money::of_minor(minor, asked.amount.currency());
         let event = |step| {
-            Event::Refunded(Refunded {
+            Event::Refunded(Box::new(Refunded {
                 step,
                 refund_id: asked.refund_id.clone(),
                 source: asked.source,
@@ -72,7 +72,7 @@ impl Work {
                 discount_returned: money(returned),
                 discount_unearned: money(share.unearned),
                 reason: asked.reason.clone(),
-            })
+            }))
         };
         let mut work = Self { plan: self.plan.clone(), events: Vec::new() };
         work.record(moment, next, moved, event)?;
@@ -99,7 +99,7 @@ impl Work {
         let debt: Vec<CancelledDebt> =
             again.debt.iter().map(|(number, it)| CancelledDebt { number: *number, amount: money(*it) }).collect();
         self.record(moment, next, self.nothing_moved(), |step| {
-            Event::Refunded(Refunded {
+            Event::Refunded(Box::new(Refunded {
                 step,
                 refund_id,
                 source: super::RefundSource::Payment,
@@ -115,7 +115,7 @@ impl Work {
                 discount_returned: nothing,
                 discount_unearned: nothing,
                 reason: None,
-            })
+            }))
         })
     }
 }

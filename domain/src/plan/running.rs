@@ -105,6 +105,7 @@ impl Running {
             at: asked.at,
         };
         let order_id = agreement.offer.order_id.clone();
+        let step = Box::new(step);
         Ok(Event::Opened(Box::new(Opened { step, order_id, amount, discount })))
     }
 

@@ -45,7 +45,7 @@ impl Work {
         moment: Moment,
         mut next: Running,
         mut moved: Balances,
-        event: impl FnOnce(Step) -> Event,
+        event: impl FnOnce(Box<Step>) -> Event,
     ) -> Result<(), Refusal> {
         next.looked_to = next.looked_to.max(next.today(moment.at));
         if next.ledger.owed() == 0 && next.merchant.unearned > 0 {
@@ -70,7 +70,7 @@ impl Work {
             entry,
             at: moment.at,
         };
-        let event = event(step);
+        let event = event(Box::new(step));
         self.plan.evolve(&event);
         self.events.push(event);
         Ok(())
