@@ -337,3 +337,49 @@ async fn clients_cannot_pay_as_a_plan_does() {
     let terms = json!({ "payments": 4, "frequency": "monthly" });
     api.refused("approve-plan", approval("n-1", "10.00", terms), "no_credit_line", "/customer_id").await;
 }
+
+/// The merchant, the customer and the auditor see the same numbers on any day.
+#[tokio::test]
+async fn everybody_sees_the_same_numbers() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    town(&api, "100.00").await;
+    let terms = json!({
+        "payments": 4, "frequency": "monthly", "rate": "0.12",
+        "late_fees": [{ "grace_days": 3, "steps": [{ "amount": "5.00" }] }],
+    });
+    open(&api, "100.00", terms).await;
+    advance(&api, "2024-02-01").await;
+    pay(&api, "p-1", "25.63").await;
+    advance(&api, "2024-03-20").await;
+    let plan = api.one("plans/n-1").await;
+    let expected = json!({
+        "status": "open", "principal": "75.37", "fees": "5.00", "accrued": "0.75", "paid": "25.63",
+        "next_due_on": "2024-03-01",
+    });
+    for name in ["status", "principal", "fees", "accrued", "paid", "next_due_on"] {
+        assert_eq!(plan[name], expected[name], "{name} of {plan:#}");
+    }
+    assert_eq!(plan["installments"].as_array().unwrap().len(), 4);
+    let books = api.books("EUR").await;
+    let book = |account: &str| books[account].as_str();
+    assert_eq!((book("bnpl_receivable"), book("bnpl_receivable_interest"), book("bnpl_receivable_fee")), ("75.37", "0.75", "5.00"));
+    // The customer's statement: the order and the plan's money for it are even; what is left is the plan's.
+    let statement = api.one("customers/c-1/statement").await;
+    assert_eq!(statement["currencies"][0]["closing_balance"], "81.12", "{statement:#}");
+    let ageing = api.one("ageing").await;
+    let late: Vec<(&str, &str)> = ageing["currencies"][0]["buckets"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{ageing:#}"))
+        .iter()
+        .map(|it| (it["bucket"].as_str().unwrap(), it["outstanding"].as_str().unwrap()))
+        .filter(|(_, outstanding)| *outstanding != "0.00")
+        .collect();
+    assert_eq!(late, [("not_due", "51.24"), ("1-30", "30.63")]);
+    let due = api.one("due?on=2024-04-01&customer_id=c-1").await;
+    assert_eq!(due["days"][0]["outstanding"], "25.63", "{due:#}");
+    let line = api.one("credit-lines/c-1").await;
+    assert_eq!((&line["lines"][0]["outstanding"], &line["lines"][0]["available"]), (&json!("75.37"), &json!("924.63")), "{line:#}");
+    assert_eq!(api.one("clock").await["now"], "2024-03-20T12:00:00Z");
+    assert_eq!(api.one("plans/n-1/agreement").await["agreement"]["disclosure"]["apr_us"], "12.00");
+}
