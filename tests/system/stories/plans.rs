@@ -381,5 +381,5 @@ async fn everybody_sees_the_same_numbers() {
     let line = api.one("credit-lines/c-1").await;
     assert_eq!((&line["lines"][0]["outstanding"], &line["lines"][0]["available"]), (&json!("75.37"), &json!("924.63")), "{line:#}");
     assert_eq!(api.one("clock").await["now"], "2024-03-20T12:00:00Z");
-    assert_eq!(api.one("plans/n-1/agreement").await["agreement"]["disclosure"]["apr_us"], "12.00");
+    assert_eq!(api.one("plans/n-1/agreement").await["agreement"]["disclosure"]["apr_us"], "11.94");
 }
