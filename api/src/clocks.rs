@@ -39,12 +39,20 @@ impl Clocks {
         if let Some(known) = self.lock().get(merchant) {
             return Ok(*known);
         }
+        self.look(merchant).await
+    }
+
+    /// What the merchant's own clock shows in the history, whatever was known before.
+    ///
+    /// # Errors
+    /// The log does not answer.
+    pub async fn look(&self, merchant: &MerchantId) -> Result<Option<DateTime<Utc>>, LogError> {
         let shown = self.read(merchant).await?;
         Ok(self.show(merchant, shown))
     }
 
     /// Takes over what a clock shows. It never goes back.
-    pub fn show(&self, merchant: &MerchantId, shown: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+    fn show(&self, merchant: &MerchantId, shown: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         let mut known = self.lock();
         let slot = known.entry(merchant.clone()).or_default();
         *slot = (*slot).max(shown);
@@ -58,8 +66,7 @@ impl Clocks {
     pub async fn refresh(&self) -> Result<(), LogError> {
         let merchants: Vec<MerchantId> = self.lock().keys().cloned().collect();
         for merchant in merchants {
-            let shown = self.read(&merchant).await?;
-            self.show(&merchant, shown);
+            self.look(&merchant).await?;
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use crate::clocks::Clocks;
 use crate::policies;
+use crate::preview;
 use crate::timers::Timers;
 use crate::write::{Context, Done, NotDone, Writer};
 use chrono::{DateTime, Utc};
-use mizan_domain::clock;
 use mizan_domain::event::Command;
 use mizan_domain::id::MerchantId;
 use mizan_projections::{Projector, Reads};
@@ -115,13 +115,20 @@ impl Engine {
     /// # Errors
     /// [`NotDone`].
     pub async fn command(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
-        let (writer, clocks, timers) = (self.writer.clone(), Arc::clone(&self.clocks), self.timers.clone());
-        let work = tokio::spawn(async move {
-            let shown = shown(&command).filter(|_| !context.dry_run);
+        let writer = self.writer.clone();
+        if context.dry_run {
             let done = writer.ask(command, context.clone()).await?;
-            if let Some(shown) = shown {
-                clocks.show(&context.merchant, Some(shown));
-                timers.pass(&context.merchant, shown).await?;
+            let is_new = !done.replayed;
+            let consequences =
+                if is_new { preview::consequences(&self.log, &context, &done).await? } else { Vec::new() };
+            return Ok(Settled { done, consequences });
+        }
+        let timers = self.timers.clone();
+        let work = tokio::spawn(async move {
+            let is_clock = matches!(command, Command::Clock(_));
+            let done = writer.ask(command, context.clone()).await?;
+            if is_clock {
+                timers.pass_own(&context.merchant).await?;
             }
             let consequences = match policies::settle(&writer, &context, &done).await {
                 Ok(consequences) => consequences,
@@ -152,14 +159,5 @@ impl Engine {
         if let Some(cluster) = self.cluster {
             cluster.stop().await;
         }
-    }
-}
-
-/// What a clock shows after a command.
-fn shown(command: &Command) -> Option<DateTime<Utc>> {
-    match command {
-        Command::Clock(clock::Command::Start { at }) => Some(*at),
-        Command::Clock(clock::Command::Advance { to }) => Some(*to),
-        Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) => None,
     }
 }

@@ -14,6 +14,7 @@ pub mod health;
 pub mod key;
 pub mod openapi;
 pub mod policies;
+pub mod preview;
 pub mod problem;
 pub mod queries;
 pub mod quotes;

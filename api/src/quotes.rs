@@ -123,7 +123,9 @@ pub(crate) struct Settlement {
     plan_id: String,
     /// The day.
     on: NaiveDate,
-    /// A payment of this much on that day settles it; `0.00` where nothing is owed.
+    /// `approved`, `cancelled`, `open`, `settled` or `charged_off`.
+    status: String,
+    /// A payment of this much on that day settles it; `0.00` where nothing is owed, or nothing yet.
     amount: String,
     /// ISO 4217.
     currency: String,
@@ -262,6 +264,7 @@ async fn settlement(
     let amount = plan.payoff(on).unwrap_or(Money::zero(currency));
     Ok(HttpResponse::Ok().json(Settlement {
         plan_id: plan_id.to_string(),
+        status: plan.status().map_or_else(String::new, |it| it.name().to_owned()),
         on,
         amount: amount.digits().to_string(),
         currency: currency.to_string(),

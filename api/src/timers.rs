@@ -68,6 +68,18 @@ impl Timers {
         self.catch_up().await
     }
 
+    /// Everything happens that is due by the merchant's own clock.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub async fn pass_own(&self, merchant: &MerchantId) -> Result<(), NotDone> {
+        let shown = self.clocks.look(merchant).await.map_err(|error| NotDone::Unavailable(error.to_string()))?;
+        match shown {
+            Some(until) => self.pass(merchant, until).await,
+            None => Ok(()),
+        }
+    }
+
     /// Everything happens that is due to a merchant's plans until a moment; every read model shows it afterwards.
     ///
     /// # Errors

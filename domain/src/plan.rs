@@ -180,6 +180,17 @@ impl Plan {
         }
     }
 
+    /// Where it is; none before it is agreed.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        match &self.stage {
+            Stage::New => None,
+            Stage::Approved(_) => Some(Status::Approved),
+            Stage::Cancelled(_) => Some(Status::Cancelled),
+            Stage::Open(it) => Some(it.status()),
+        }
+    }
+
     /// The installments as they stand; none before the plan is open.
     #[must_use]
     pub fn installments(&self) -> &[Installment] {

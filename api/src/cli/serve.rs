@@ -2,7 +2,7 @@
 
 use super::{Outcome, say};
 use crate::engine::{Engine, Place};
-use crate::key::{self, KeyHash};
+use crate::key::{self, KeyHash, LIVE_PREFIX};
 use crate::server::{self, Settings};
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -61,6 +61,11 @@ pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn
         metrics: PrometheusBuilder::new().install_recorder()?,
     };
     let engine = web::Data::new(Engine::start(place).await?);
+    if key.starts_with(LIVE_PREFIX) && engine.clocks.own(&settings.merchant).await?.is_some() {
+        return Err("the merchant of these data has a clock of its own, so they are for tests; \
+                    use a test key, or another --data-dir for live"
+            .into());
+    }
     Ok(Ready { engine, key, address, listener, settings })
 }
 

@@ -134,6 +134,9 @@ pub struct Standing {
     pub fees: Money,
     /// What the customer paid beyond everything owed.
     pub overpaid: Money,
+    /// What counts against the customer's limit: principal, given up or not, without a down payment that is still
+    /// to come and without what was recovered.
+    pub exposure: Money,
     /// Principal that was given up.
     pub charged_off: Money,
     /// What came in after the charge-off.

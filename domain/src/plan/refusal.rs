@@ -141,7 +141,7 @@ impl Refused for Refusal {
             | Self::ExceedsFees { .. }
             | Self::ExceedsPurchase { .. }
             | Self::ExceedsPayable { .. } => "amount",
-            Self::UnknownInstallment { .. } => "number",
+            Self::UnknownInstallment { .. } => "installment",
             Self::UnknownPayment => "payment_id",
         };
         Some(format!("/{field}"))

@@ -170,6 +170,9 @@ impl Running {
         let places = 0..ledger.installments.len();
         let accrued: i128 = places.map(|place| ledger.accrued(self.rules(), place, self.accrued_to)).sum();
         let paid: i128 = ledger.installments.iter().map(|it| it.interest.paid.minor()).sum();
+        let financed = ledger.installments.iter().filter(|it| it.number > 0);
+        let owed: i128 = financed.map(|it| it.principal.outstanding() + it.principal.written_off.minor()).sum();
+        let exposure = (owed - ledger.totals.recovered - ledger.totals.refund_recovered).max(0);
         Standing {
             status: self.status(),
             principal: money(ledger.outstanding(Component::Principal)),
@@ -177,6 +180,7 @@ impl Running {
             accrued: money(accrued - paid),
             fees: money(ledger.outstanding(Component::Fee)),
             overpaid: money(ledger.totals.to_credit),
+            exposure: money(exposure),
             charged_off: money(ledger.installments.iter().map(|it| it.principal.written_off.minor()).sum()),
             recovered: money(ledger.totals.recovered),
             refund_recovered: money(ledger.totals.refund_recovered),
@@ -309,11 +313,8 @@ impl Running {
         let left = self.ledger.money((self.merchant.payable * sign).max(0));
         let amount = asked.amount.unwrap_or(left);
         if !amount.is_positive() {
-            return Err(if left.is_zero() {
-                Refusal::ExceedsPayable { asked: amount, left }
-            } else {
-                Refusal::AmountNotPositive
-            });
+            let is_nothing_owed = asked.amount.is_none();
+            return Err(if is_nothing_owed { Refusal::NothingOwed } else { Refusal::AmountNotPositive });
         }
         if amount.exceeds(left)? {
             return Err(Refusal::ExceedsPayable { asked: amount, left });

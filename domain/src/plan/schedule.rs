@@ -127,7 +127,7 @@ pub enum BadSchedule {
     #[error("the payments are at least one day apart")]
     NoTimeBetweenPayments,
     /// The first due date is not after the plan's first day.
-    #[error("the first payment is due on {first_due_on}, which is not after the plan's first day, {from}")]
+    #[error("the first payment is due on {first_due_on}, which is not after {from}")]
     FirstDueInThePast {
         /// What was asked.
         first_due_on: NaiveDate,

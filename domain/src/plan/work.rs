@@ -190,7 +190,10 @@ impl Work {
         };
         let left = self.money(it.fee.outstanding());
         let amount = asked.amount.unwrap_or(left);
-        if amount.exceeds(left)? || left.is_zero() {
+        if left.is_zero() {
+            return Err(Refusal::NothingOwed);
+        }
+        if amount.exceeds(left)? {
             return Err(Refusal::ExceedsFees { asked: amount, left });
         }
         if !amount.is_positive() {

@@ -202,12 +202,9 @@ fn fee(plan_id: &PlanId, cause: &str, amount: Money, direction: FeeDirection, at
     }))
 }
 
-/// What the customer owes after a step: principal, given up or not.
+/// What counts against the customer's limit after a step.
 fn exposure_after(step: &Step) -> Vec<Command> {
-    let it = &step.standing;
-    let outstanding =
-        it.principal.minor() + it.charged_off.minor() - it.recovered.minor() - it.refund_recovered.minor();
-    let outstanding = Money::of_minor(outstanding.max(0), it.principal.currency());
+    let outstanding = step.standing.exposure;
     vec![exposure(&step.customer_id, &step.plan_id, outstanding, (step.step, step.at))]
 }
 

@@ -363,7 +363,10 @@ async fn everybody_sees_the_same_numbers() {
     assert_eq!(plan["installments"].as_array().unwrap().len(), 4);
     let books = api.books("EUR").await;
     let book = |account: &str| books[account].as_str();
-    assert_eq!((book("bnpl_receivable"), book("bnpl_receivable_interest"), book("bnpl_receivable_fee")), ("75.37", "0.75", "5.00"));
+    assert_eq!(
+        (book("bnpl_receivable"), book("bnpl_receivable_interest"), book("bnpl_receivable_fee")),
+        ("75.37", "0.75", "5.00")
+    );
     // The customer's statement: the order and the plan's money for it are even; what is left is the plan's.
     let statement = api.one("customers/c-1/statement").await;
     assert_eq!(statement["currencies"][0]["closing_balance"], "81.12", "{statement:#}");
@@ -379,7 +382,11 @@ async fn everybody_sees_the_same_numbers() {
     let due = api.one("due?on=2024-04-01&customer_id=c-1").await;
     assert_eq!(due["days"][0]["outstanding"], "25.63", "{due:#}");
     let line = api.one("credit-lines/c-1").await;
-    assert_eq!((&line["lines"][0]["outstanding"], &line["lines"][0]["available"]), (&json!("75.37"), &json!("924.63")), "{line:#}");
+    assert_eq!(
+        (&line["lines"][0]["outstanding"], &line["lines"][0]["available"]),
+        (&json!("75.37"), &json!("924.63")),
+        "{line:#}"
+    );
     assert_eq!(api.one("clock").await["now"], "2024-03-20T12:00:00Z");
     assert_eq!(api.one("plans/n-1/agreement").await["agreement"]["disclosure"]["apr_us"], "11.94");
 }
