@@ -20,6 +20,7 @@ pub mod discount;
 mod event;
 pub mod frequency;
 mod giving;
+mod held;
 pub mod installment;
 mod installments;
 pub mod interest;
@@ -58,6 +59,7 @@ pub use terms::{
 use crate::decider::Decider;
 use crate::money::Money;
 use chrono::NaiveDate;
+use held::Agreed;
 use running::Running;
 use work::Work;
 
@@ -71,7 +73,7 @@ pub struct Plan {
 enum Stage {
     #[default]
     New,
-    Approved(Box<Agreement>),
+    Approved(Box<Agreed>),
     Cancelled(Box<Agreement>),
     /// Open, settled or charged off.
     Open(Box<Running>),
@@ -90,8 +92,14 @@ impl Decider for Plan {
             Command::Open(asked) => self.open(asked),
             Command::PayMerchant(asked) => self.running()?.pay_merchant(asked),
             Command::PassTime(asked) => Work::on(self.running()?).passing_time(asked.at),
-            Command::ApplyPayment(asked) => Work::on(self.running()?).apply_payment(asked),
-            Command::ReversePayment(asked) => Work::on(self.running()?).reverse_payment(asked),
+            Command::ApplyPayment(asked) => match &self.stage {
+                Stage::Approved(agreed) => agreed.hold(asked),
+                Stage::New | Stage::Cancelled(_) | Stage::Open(_) => Work::on(self.running()?).apply_payment(asked),
+            },
+            Command::ReversePayment(asked) => match &self.stage {
+                Stage::Approved(agreed) => agreed.release(asked),
+                Stage::New | Stage::Cancelled(_) | Stage::Open(_) => Work::on(self.running()?).reverse_payment(asked),
+            },
             Command::WaiveFee(asked) => Work::on(self.running()?).waive_fee(asked),
             Command::Refund(asked) => Work::on(self.running()?).refund(asked),
             Command::Reschedule(asked) => Work::on(self.running()?).reschedule(asked),
@@ -102,15 +110,22 @@ impl Decider for Plan {
 
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Approved(it) => self.stage = Stage::Approved(Box::new(it.agreement.clone())),
+            Event::Approved(it) => self.stage = Stage::Approved(Box::new(Agreed::new(it.agreement.clone()))),
             Event::Cancelled(_) => {
-                if let Stage::Approved(agreement) = &self.stage {
-                    self.stage = Stage::Cancelled(agreement.clone());
+                if let Stage::Approved(agreed) = &self.stage {
+                    self.stage = Stage::Cancelled(Box::new(agreed.agreement.clone()));
+                }
+            }
+            Event::PaymentHeld(_) | Event::HeldPaymentReleased(_) => {
+                if let Stage::Approved(agreed) = &mut self.stage {
+                    agreed.evolve(event);
                 }
             }
             Event::Opened(it) => {
-                if let Stage::Approved(agreement) = &self.stage {
-                    self.stage = Stage::Open(Box::new(Running::opened((**agreement).clone(), it)));
+                if let Stage::Approved(agreed) = &self.stage {
+                    let mut running = Running::opened(agreed.agreement.clone(), it);
+                    agreed.hand_over(&mut running);
+                    self.stage = Stage::Open(Box::new(running));
                 }
             }
             other => {
@@ -136,10 +151,10 @@ impl Plan {
             Stage::New => Err(Refusal::UnknownPlan),
             Stage::Cancelled(_) => Ok(Vec::new()),
             Stage::Open(_) => Err(Refusal::AlreadyOpen),
-            Stage::Approved(agreement) => Ok(vec![Event::Cancelled(Cancelled {
+            Stage::Approved(agreed) => Ok(vec![Event::Cancelled(Cancelled {
                 plan_id: asked.plan_id.clone(),
-                customer_id: agreement.offer.customer_id.clone(),
-                amount: agreement.financed,
+                customer_id: agreed.agreement.offer.customer_id.clone(),
+                amount: agreed.agreement.financed,
                 reason: asked.reason.clone(),
                 at: asked.at,
             })]),
@@ -151,13 +166,7 @@ impl Plan {
             Stage::New => Err(Refusal::UnknownPlan),
             Stage::Cancelled(_) => Err(Refusal::Cancelled),
             Stage::Open(_) => Ok(Vec::new()),
-            Stage::Approved(agreement) => {
-                let today = agreement.offer.terms.time_zone.date_of(asked.at);
-                match agreement.schedule.first() {
-                    Some(row) if row.due_on < today => Err(Refusal::OfferExpired { first_due_on: row.due_on }),
-                    Some(_) | None => Ok(vec![Running::opening(agreement, asked, today)?]),
-                }
-            }
+            Stage::Approved(agreed) => agreed.open(asked),
         }
     }
 
@@ -175,7 +184,8 @@ impl Plan {
     pub fn agreement(&self) -> Option<&Agreement> {
         match &self.stage {
             Stage::New => None,
-            Stage::Approved(it) | Stage::Cancelled(it) => Some(it),
+            Stage::Approved(it) => Some(&it.agreement),
+            Stage::Cancelled(it) => Some(it),
             Stage::Open(it) => Some(&it.agreement),
         }
     }

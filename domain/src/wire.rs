@@ -107,6 +107,8 @@ kinds! {
     "credit-exposure-changed.v1" => Credit::credit::ExposureChanged,
     "plan-approved.v1" => Plan::plan::Approved,
     "plan-cancelled.v1" => Plan::plan::Cancelled,
+    "plan-payment-held.v1" => Plan::plan::PaymentHeld,
+    "plan-held-payment-released.v1" => Plan::plan::HeldPaymentReleased,
     "plan-opened.v1" => Plan::plan::Opened,
     "plan-merchant-paid.v1" => Plan::plan::MerchantPaid,
     "plan-installment-due.v1" => Plan::plan::InstallmentDue,

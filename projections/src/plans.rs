@@ -236,6 +236,8 @@ fn fold(row: &mut Option<PlanRow>, recorded: &Recorded, event: &plan::Event) -> 
         It::PaymentReversed(it) => row.paid.take(it.amount)?,
         It::Refunded(it) if !it.step.is_reapplied => row.refunded.add(it.amount)?,
         It::Approved(_)
+        | It::PaymentHeld(_)
+        | It::HeldPaymentReleased(_)
         | It::InstallmentDue(_)
         | It::InterestAccrued(_)
         | It::PaymentApplied(_)

@@ -21,6 +21,10 @@ pub enum Event {
     Approved(Box<Approved>),
     /// `plan-cancelled`
     Cancelled(Cancelled),
+    /// `plan-payment-held`
+    PaymentHeld(PaymentHeld),
+    /// `plan-held-payment-released`
+    HeldPaymentReleased(HeldPaymentReleased),
     /// `plan-opened`
     Opened(Box<Opened>),
     /// `plan-merchant-paid`
@@ -54,7 +58,11 @@ impl Event {
     #[must_use]
     pub fn step(&self) -> Option<&Step> {
         match self {
-            Self::Approved(_) | Self::Cancelled(_) | Self::MerchantPaid(_) => None,
+            Self::Approved(_)
+            | Self::Cancelled(_)
+            | Self::PaymentHeld(_)
+            | Self::HeldPaymentReleased(_)
+            | Self::MerchantPaid(_) => None,
             Self::Opened(it) => Some(&it.step),
             Self::InstallmentDue(it) => Some(&it.step),
             Self::InterestAccrued(it) => Some(&it.step),
@@ -85,6 +93,8 @@ impl Event {
         match self {
             Self::Approved(it) => it.at,
             Self::Cancelled(it) => it.at,
+            Self::PaymentHeld(it) => it.at,
+            Self::HeldPaymentReleased(it) => it.at,
             Self::MerchantPaid(it) => it.at,
             other => other.step().map_or(Timestamp::UNIX_EPOCH, |step| step.at),
         }
@@ -218,6 +228,38 @@ pub struct Cancelled {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Money came before the goods, a down payment, say: it is the customer's credit until the plan is opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentHeld {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Derived from the event that brought the money.
+    pub application_id: AllocationId,
+    /// Where it came from.
+    pub payment_id: PaymentId,
+    /// How it was paid.
+    pub method: Method,
+    /// How much.
+    pub amount: Money,
+    /// When it was paid.
+    pub at: Timestamp,
+}
+
+/// Money that waited for the goods went back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldPaymentReleased {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Derived from the event that took the money.
+    pub reversal_id: AllocationId,
+    /// The payment.
+    pub payment_id: PaymentId,
+    /// How much of it.
+    pub amount: Money,
     /// When.
     pub at: Timestamp,
 }

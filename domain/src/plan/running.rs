@@ -210,6 +210,8 @@ impl Running {
         let deed = match event {
             Event::Approved(_)
             | Event::Cancelled(_)
+            | Event::PaymentHeld(_)
+            | Event::HeldPaymentReleased(_)
             | Event::Opened(_)
             | Event::MerchantPaid(_)
             | Event::InterestAccrued(_) => return,

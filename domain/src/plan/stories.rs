@@ -238,6 +238,8 @@ pub(crate) fn lives() -> Vec<Stage> {
     refunded.pays("2024-02-10", "25.00");
     refunded.refunds("2024-02-22", "r-1", "80.00");
     let mut given_up = Town::approved("100.00", "2024-01-10", terms);
+    given_up.pays("2024-01-10", "25.00");
+    given_up.bounces("2024-01-10", "p-1");
     let reason = Some(the("paid by card instead"));
     given_up.asks(Command::Cancel(CancelPlan { plan_id, reason, at: noon_of("2024-01-10") }));
     vec![town.stage, refunded.stage, given_up.stage]

@@ -125,6 +125,8 @@ pub(super) fn from_plan(event: &plan::Event) -> Vec<Command> {
         It::PaymentApplied(it) => exposure_after(&it.step),
         It::PaymentReversed(it) => exposure_after(&it.step),
         It::Approved(_)
+        | It::PaymentHeld(_)
+        | It::HeldPaymentReleased(_)
         | It::InstallmentDue(_)
         | It::InterestAccrued(_)
         | It::LateFeeCharged(_)

@@ -30,6 +30,10 @@ names! {
         Cancelled = "cancelled",
         /// The goods are the customer's.
         Opened = "opened",
+        /// Money came before the goods, and waits.
+        PaymentHeld = "payment_held",
+        /// Money that waited went back.
+        HeldPaymentReleased = "held_payment_released",
         /// The book paid the merchant, or the merchant paid back.
         MerchantPaid = "merchant_paid",
         /// A due date came.
@@ -63,6 +67,8 @@ impl PlanHistoryKind {
             It::Approved(_) => Self::Approved,
             It::Cancelled(_) => Self::Cancelled,
             It::Opened(_) => Self::Opened,
+            It::PaymentHeld(_) => Self::PaymentHeld,
+            It::HeldPaymentReleased(_) => Self::HeldPaymentReleased,
             It::MerchantPaid(_) => Self::MerchantPaid,
             It::InstallmentDue(_) => Self::InstallmentDue,
             It::InterestAccrued(_) => Self::InterestAccrued,
@@ -142,6 +148,14 @@ impl Facts {
             It::Approved(it) => Self { amount: Some(it.agreement.offer.amount), ..none },
             It::Cancelled(it) => Self { amount: Some(it.amount), reason: said(it.reason.as_ref()), ..none },
             It::Opened(it) => Self { amount: Some(it.amount), ..none },
+            It::PaymentHeld(it) => {
+                let fact_id = said(Some(&it.application_id));
+                Self { amount: Some(it.amount), payment_id: said(Some(&it.payment_id)), fact_id, ..none }
+            }
+            It::HeldPaymentReleased(it) => {
+                let fact_id = said(Some(&it.reversal_id));
+                Self { amount: Some(it.amount), payment_id: said(Some(&it.payment_id)), fact_id, ..none }
+            }
             It::MerchantPaid(it) => Self { amount: Some(it.amount), fact_id: said(Some(&it.payout_id)), ..none },
             It::InstallmentDue(it) => Self { amount: Some(it.amount), number: Some(it.number), ..none },
             It::InterestAccrued(it) => {

@@ -45,7 +45,9 @@ impl<'a> Line<'a> {
 fn kind_of(event: &plan::Event, is_reapplied: bool) -> Option<(StatementLineKind, Option<String>)> {
     use StatementLineKind as Kind;
     let (kind, fact_id) = match event {
-        It::Approved(_) | It::Cancelled(_) | It::MerchantPaid(_) => return None,
+        It::Approved(_) | It::Cancelled(_) | It::PaymentHeld(_) | It::HeldPaymentReleased(_) | It::MerchantPaid(_) => {
+            return None;
+        }
         It::Opened(_) => (Kind::PlanOpened, None),
         It::InstallmentDue(_) | It::InterestAccrued(_) => (Kind::InterestAccrued, None),
         It::PaymentApplied(it) => {

@@ -182,3 +182,25 @@ fn a_day_is_the_customers_day() {
     let wakes_at = town.standing().wakes_at.map(|at| at.to_rfc3339());
     assert_eq!(wakes_at.as_deref(), Some("2024-02-29T21:00:00+00:00"));
 }
+
+/// A down payment is often taken before the goods are handed over.
+#[test]
+fn money_that_comes_before_the_goods_waits_and_pays_when_the_plan_is_opened() {
+    let mut terms = terms(3, Frequency::Monthly);
+    terms.down_payment = Some(DownPayment::Amount(eur("25.00")));
+    let mut town = Town::approved("100.00", "2024-01-01", terms);
+    let held = town.pays("2024-01-01", "25.00");
+    assert_eq!(net(&held), "psp_clearing 25.00 | customer_credit 25.00");
+    town.pays("2024-01-01", "10.00");
+    town.pays("2024-01-01", "5.00");
+    town.bounces("2024-01-01", "p-2");
+    let opened = town.stage.play(town.open("2024-01-02"));
+    assert_eq!(of_plan(&opened), "customer_credit 30.00, bnpl_receivable 70.00 | merchant_payable 100.00");
+    assert_eq!(town.outstanding(), ["0.00", "20.00", "25.00", "25.00"]);
+    // Told again, as after a crash, nothing happens; and what was paid can still bounce.
+    let told = town.stage.history.len();
+    town.stage.follow_from_the_start();
+    assert_eq!(town.stage.history.len(), told);
+    town.bounces("2024-01-03", "p-1");
+    assert_eq!(town.outstanding(), ["20.00", "25.00", "25.00", "25.00"]);
+}

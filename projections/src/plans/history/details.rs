@@ -139,6 +139,8 @@ impl PlanFactDetails {
             }
             It::Unwound(it) => Self { undone: it.undone.clone(), ..none },
             It::Approved(_)
+            | It::PaymentHeld(_)
+            | It::HeldPaymentReleased(_)
             | It::Cancelled(_)
             | It::Opened(_)
             | It::InterestAccrued(_)
