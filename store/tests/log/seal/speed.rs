@@ -37,6 +37,7 @@ async fn fill(database: &Database) {
              convert_to(rpad('payload ' || it, {PAYLOAD_BYTES}, '0123456789abcdef'), 'UTF8'),
              convert_to(rpad('metadata ' || it, {METADATA_BYTES}, '0123456789abcdef'), 'UTF8')
              from generate_series(1, {EVENTS}) it;
+         select setval('streams_stream_id_seq', {streams} + 1);
          update log_head set position = {EVENTS}, recorded_at = now();
          vacuum analyze events; vacuum analyze streams"
     );
