@@ -17,6 +17,7 @@ pub mod policies;
 pub mod problem;
 pub mod queries;
 pub mod quotes;
+pub mod seal;
 pub mod server;
 pub mod timers;
 pub mod write;

@@ -15,6 +15,7 @@ pub mod scan;
 pub mod sealer;
 pub mod signer;
 pub mod tables;
+pub mod tile;
 pub mod tree;
 
 pub use checkpoint::Checkpoint;

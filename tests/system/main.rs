@@ -18,4 +18,5 @@ mod lists;
 mod olist;
 mod openapi;
 mod refusals;
+mod seal;
 mod stories;
