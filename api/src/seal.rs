@@ -94,7 +94,8 @@ async fn checkpoints(engine: web::Data<Engine>, request: HttpRequest) -> Answere
     }
     let after = after.unwrap_or(-1);
     let mut connection = connect(&engine).await?;
-    let found = tables::checkpoints(&mut connection, after, limit).await.map_err(|error| unavailable(&error))?;
+    let found =
+        tables::checkpoints(&mut connection, (after, i64::MAX), limit).await.map_err(|error| unavailable(&error))?;
     let next_after = found.last().map_or(after, |last| last.size.number());
     let data = found.into_iter().map(view).collect();
     Ok(HttpResponse::Ok().json(CheckpointPage { data, next_after }))

@@ -5,12 +5,14 @@
 //! still there, unchanged, whoever has had the database since. docs/audit.md has every format, to the byte.
 
 pub mod checkpoint;
+pub mod examine;
 mod follower;
 pub mod home;
 pub mod keys;
 pub mod leaf;
 pub mod note;
 pub mod proof;
+pub mod recount;
 pub mod scan;
 pub mod sealer;
 pub mod signer;

@@ -14,7 +14,7 @@ use super::scan::{SCAN_EVENTS, scan};
 use super::signer::{Refusal, sign_next};
 use super::tables;
 use super::tree::{Frontier, Hash, Tile, edge_of};
-use crate::log::{Log, LogError, Position};
+use crate::log::{Log, Position};
 use crate::pool;
 use sqlx::PgConnection;
 use std::ops::ControlFlow;
@@ -73,17 +73,6 @@ pub enum SealError {
     Database(#[from] sqlx::Error),
 }
 
-impl From<LogError> for SealError {
-    fn from(error: LogError) -> Self {
-        match error {
-            LogError::Database(error) => Self::Database(error),
-            other @ (LogError::Migration(_) | LogError::UnknownOutcome(_)) => {
-                Self::Database(sqlx::Error::Protocol(other.to_string()))
-            }
-        }
-    }
-}
-
 /// Seals a history with the key of a directory.
 #[derive(Debug)]
 pub struct Sealer {
@@ -119,14 +108,9 @@ impl Sealer {
             if sealed.is_some_and(|sealed| sealed == head) {
                 return Ok(head);
             }
-            match self.step(head).await {
-                Ok(Step::More) => (),
-                Ok(Step::Done) => return Ok(self.standing().await?.1.unwrap_or_default()),
-                Err(error) => {
-                    // What was counted on may not be so.
-                    self.frontier = None;
-                    return Err(error);
-                }
+            match self.step().await? {
+                Step::More => (),
+                Step::Done => return Ok(self.standing().await?.1.unwrap_or_default()),
             }
         }
     }
@@ -137,40 +121,59 @@ impl Sealer {
         sqlx::query_as(sql).fetch_one(self.log.pool()).await
     }
 
-    async fn step(&mut self, head: Position) -> Result<Step, SealError> {
+    async fn step(&mut self) -> Result<Step, SealError> {
         let mut tx = pool::transaction(self.log.pool()).await?;
-        if !tables::try_lock(&mut tx).await? {
-            return Ok(Step::Done);
+        let sealed = self.seal_in(&mut tx).await;
+        match &sealed {
+            Ok(_) => tx.commit().await?,
+            // Now, and not when the connection is handed back some time: the lock goes with it.
+            Err(_) => tx.rollback().await?,
         }
-        let keys = self.unlock(&mut tx).await?;
-        let sealed = sealed(&mut tx, &keys).await?;
+        let (step, frontier) = sealed?;
+        self.frontier = frontier;
+        Ok(step)
+    }
+
+    /// Writes tiles and a checkpoint, to be committed; gives back the edge of the tree then.
+    async fn seal_in(&mut self, tx: &mut PgConnection) -> Result<(Step, Option<Frontier>), SealError> {
+        if !tables::try_lock(tx).await? {
+            return Ok((Step::Done, None));
+        }
+        let keys = self.unlock(tx).await?;
+        let sealed = sealed(tx, &keys).await?;
         let signed = self.home.last_signed().map_err(Halted::from)?;
         let signed = signed.map(|note| keys.checkpoint(&note)).transpose().map_err(Halted::from)?;
         let signed = signed.or_else(|| sealed.clone());
-        let head = number(head);
         let (from, least) = (sealed.as_ref().map_or(0, |it| it.size), signed.as_ref().map_or(0, |it| it.size));
+        // After the lock: whoever had it may have sealed what we had not seen yet.
+        let head: i64 = sqlx::query_scalar("select position from log_head").fetch_one(&mut *tx).await?;
+        let head = head.unsigned_abs();
         if head < least.max(from) {
             return Err(Halted::from(Refusal::Smaller { signed: least.max(from), offered: head }).into());
         }
         if sealed.as_ref().is_some_and(|it| it.size == head) {
-            // Another sealer was here in between.
-            return Ok(Step::Done);
+            return Ok((Step::Done, None));
         }
         // Never less than what was signed last, so that the signer can compare.
         let up_to = head.min(from.saturating_add(CHECKPOINT_EVENTS_MAX)).max(least);
-        let mut frontier = self.edge(&mut tx, from, sealed.as_ref()).await?;
-        let tiles = grow(&mut tx, &mut frontier, up_to).await?;
-        put(&mut tx, &tiles, from).await?;
+        let mut frontier = self.edge(tx, from, sealed.as_ref()).await?;
+        let tiles = grow(tx, &mut frontier, up_to).await?;
+        put(tx, &tiles, from).await?;
         let (size, root) = (frontier.size(), frontier.root());
-        let proof = prove(&mut tx, least, size).await?.ok_or(Halted::TreeDamaged { size })?;
+        let proof = prove(tx, least, size).await?.ok_or(Halted::TreeDamaged { size })?;
         let key = self.key.as_ref().ok_or(Halted::Home(HomeError::Key(NoteError::BadPrivateKey)))?;
         let note = sign_next(key, signed.as_ref(), (size, root), &proof).map_err(Halted::from)?;
         // Before the commit: a checkpoint that somebody has seen must never be forgotten here.
-        self.home.remember(&note).map_err(Halted::from)?;
-        tables::add_checkpoint(&mut tx, size, root, &note).await?;
-        tx.commit().await?;
-        self.frontier = Some(frontier);
-        Ok(if size < head { Step::More } else { Step::Done })
+        self.remember(note.clone()).await?;
+        tables::add_checkpoint(tx, size, root, &note).await?;
+        Ok((if size < head { Step::More } else { Step::Done }, Some(frontier)))
+    }
+
+    /// Keeps a note on this machine, off the threads that others wait for.
+    async fn remember(&self, note: String) -> Result<(), SealError> {
+        let home = self.home.clone();
+        let kept = tokio::task::spawn_blocking(move || home.remember(&note)).await;
+        Ok(kept.map_err(|error| sqlx::Error::Protocol(error.to_string()))?.map_err(Halted::from)?)
     }
 
     /// Finds the private key that this history is sealed with; the first sealer brings one.
@@ -311,10 +314,6 @@ async fn put(tx: &mut PgConnection, tiles: &[Tile], size: u64) -> Result<(), Sea
         }
         other => Ok(other?),
     }
-}
-
-fn number(position: Position) -> u64 {
-    position.number().unsigned_abs()
 }
 
 fn position(number: u64) -> Position {

@@ -52,13 +52,18 @@ pub async fn checkpoint(connection: &mut PgConnection, size: Position) -> sqlx::
     sqlx::query_as(sql).bind(size).fetch_optional(connection).await
 }
 
-/// The next checkpoints that are larger than a size, in order.
+/// The next checkpoints that are larger than a size and not larger than another one, in order.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn checkpoints(connection: &mut PgConnection, after: i64, limit: i64) -> sqlx::Result<Vec<SignedCheckpoint>> {
-    let sql = "select size, root, note, signed_at from seal.checkpoints where size > $1 order by size limit $2";
-    sqlx::query_as(sql).bind(after).bind(limit).fetch_all(connection).await
+pub async fn checkpoints(
+    connection: &mut PgConnection,
+    (after, up_to): (i64, i64),
+    limit: i64,
+) -> sqlx::Result<Vec<SignedCheckpoint>> {
+    let sql = "select size, root, note, signed_at from seal.checkpoints where size > $1 and size <= $2 \
+               order by size limit $3";
+    sqlx::query_as(sql).bind(after).bind(up_to).bind(limit).fetch_all(connection).await
 }
 
 pub(crate) async fn add_checkpoint(tx: &mut PgConnection, size: u64, root: Hash, note: &str) -> sqlx::Result<()> {

@@ -3,6 +3,7 @@
 mod keys;
 mod refusals;
 mod speed;
+mod tampering;
 
 use crate::database::Database;
 use crate::given::{append, append_one, batch, history, is_appended};
@@ -69,7 +70,7 @@ impl Sealed {
     async fn checkpoints(&self) -> Vec<Checkpoint> {
         let mut connection = self.database.connection().await;
         let keys = keys(&mut connection).await.unwrap().unwrap();
-        let all = tables::checkpoints(&mut connection, -1, 1_000).await.unwrap();
+        let all = tables::checkpoints(&mut connection, (-1, i64::MAX), 1_000).await.unwrap();
         all.iter().map(|it| keys.checkpoint(&it.note).unwrap()).collect()
     }
 
