@@ -7,6 +7,7 @@
 pub mod checkpoint;
 pub mod examine;
 mod follower;
+pub mod history;
 pub mod home;
 pub mod keys;
 pub mod leaf;

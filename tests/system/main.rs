@@ -9,6 +9,7 @@
     reason = "these are tests, helpers included: a panic is the message"
 )]
 mod arrows;
+mod audit;
 mod bulk;
 mod cli;
 mod crash;

@@ -56,6 +56,7 @@ pub struct Examined {
     /// Tiles whose every hash was compared.
     pub tiles: usize,
     /// What is wrong.
+    #[serde(skip)]
     pub findings: Findings,
 }
 
