@@ -4,7 +4,7 @@ use mizan_store::seal::Keys;
 use mizan_tests::{Run, System};
 use serde_json::{Value, json};
 use sqlx::Connection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const YES: i32 = 0;
 const NO: i32 = 1;
@@ -46,7 +46,7 @@ fn export(system: &System, name: &str) -> (PathBuf, String, PathBuf) {
     (history, key, checkpoint)
 }
 
-fn verify(system: &System, history: &PathBuf, key: &str, kept: &[&PathBuf]) -> Run {
+fn verify(system: &System, history: &Path, key: &str, kept: &[&Path]) -> Run {
     let mut arguments = vec!["audit", "verify", "--json", "--key", key, "--history", history.to_str().unwrap()];
     arguments.extend(kept.iter().flat_map(|it| ["--checkpoint", it.to_str().unwrap()]));
     // An auditor has no database, and needs none.
