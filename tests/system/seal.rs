@@ -1,5 +1,6 @@
 //! The seal as an outsider sees it: nothing is believed that cannot be computed from what was kept.
 
+use crate::openapi::conforms;
 use mizan_store::seal::proof::{extends, includes};
 use mizan_store::seal::{Checkpoint, Frontier, Hash, Keys, KeysText};
 use mizan_tests::{Answer, PATIENCE, Service, System};
@@ -84,6 +85,19 @@ async fn an_event_is_proven_to_be_in_a_checkpoint_that_anybody_may_keep() {
     let all = open(&api, "/v1/checkpoints?limit=1000").await.ok();
     let sizes: Vec<i64> = all["data"].as_array().unwrap().iter().map(|it| it["size"].as_i64().unwrap()).collect();
     assert!(sizes.is_sorted() && sizes.contains(&30) && sizes.last() == Some(&50), "{sizes:?}");
+    // All of it as the document says.
+    let document = open(&api, "/openapi.json").await.ok();
+    let keys = open(&api, "/v1/verifier-keys").await.ok();
+    for (path, answer) in [
+        ("/v1/events/{position}/proof", &old),
+        ("/v1/consistency", &proof),
+        ("/v1/checkpoints", &all),
+        ("/v1/verifier-keys", &keys),
+    ] {
+        let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{path}");
+        conforms(&document, schema, answer, path);
+    }
     let same = open(&api, "/v1/checkpoint?size=30").await;
     assert_eq!(String::from_utf8(same.body).unwrap(), note);
 }

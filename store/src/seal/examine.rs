@@ -83,12 +83,13 @@ pub async fn examine(
         let by = format!("the record of the change of keys after {} events", it.size);
         recount.expect(Claim { size: it.size, root: it.root, by });
     }
+    // Before the end of the log: what is sealed from now on is not missed by anybody.
+    let sealed = tables::last_checkpoint(tx).await?.map(|it| it.size);
     let (head, end) = ends(tx).await?;
     if head != end {
         let detail = format!("the head of the log is at {head}, its last event at {end}");
         recount.findings.add("head", Some(end.number()), detail);
     }
-    let sealed = tables::last_checkpoint(tx).await?.map(|it| it.size);
     let mut it = Examination { recount, sealed: sealed.unwrap_or_default(), checkpoints: 0, tiles: 0, last_claim: -1 };
     let mut after = Position::START;
     while after < end {
@@ -100,7 +101,8 @@ pub async fn examine(
         after = up_to;
         progress(after, end);
     }
-    it.claims(tx, Position::new(i64::MAX), keys.as_ref()).await?;
+    // Beyond the end, where the end is missing.
+    it.claims(tx, it.sealed, keys.as_ref()).await?;
     it.recount.finish();
     Ok(Examined {
         events: it.recount.size(),

@@ -10,8 +10,13 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 /// The accounts that come back to zero when everything has arrived.
-const CLEARING: [Account; 4] =
-    [Account::PspClearing, Account::CourierReceivable, Account::DisputesReceivable, Account::RefundsPending];
+const CLEARING: [Account; 5] = [
+    Account::PspClearing,
+    Account::CourierReceivable,
+    Account::DisputesReceivable,
+    Account::BnplClearing,
+    Account::RefundsPending,
+];
 
 /// A clearing account of a merchant in a currency, with its open items: payments and orders that have not come back to
 /// zero there. Amounts are text; debits are positive.
