@@ -1,8 +1,11 @@
 //! The command line: a file a subcommand. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod demo;
 mod doctor;
+mod export;
 mod import;
+mod key;
 mod openapi;
 mod rebuild;
 mod replay;
@@ -50,14 +53,18 @@ enum Command {
     Import(import::Args),
     /// Fold the whole history, check it, and print counts, balances and speed
     Replay(replay::Args),
+    /// Say whether the history is complete and unchanged, the read models follow from it, and the books balance
+    Audit(audit::Args),
+    /// Write the whole history to a file that `mizan audit verify` can check anywhere
+    Export(export::Args),
     /// Build every read model anew beside the live ones, compare, and put the new ones in their place
     Rebuild(rebuild::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Look at what this machine lacks, and say what to do about it
     Doctor(doctor::Args),
-    /// Print the API key of the data directory, making one if there is none
-    Key,
+    /// Print the API key of the data directory, making one if there is none; or show and rotate the key of the seal
+    Key(key::Args),
 }
 
 /// Runs the command line; the exit status says how it went: 0 done, 1 failed, 2 not understood, 3 done but for
@@ -70,7 +77,8 @@ pub fn run() -> ExitCode {
         Command::Serve(_) => "info",
         Command::Demo(_) => "warn",
         Command::Import(_) | Command::Replay(_) | Command::Rebuild(_) => "error",
-        Command::Openapi | Command::Doctor(_) | Command::Key => "error",
+        Command::Audit(_) | Command::Export(_) => "error",
+        Command::Openapi | Command::Doctor(_) | Command::Key(_) => "error",
     });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -82,13 +90,12 @@ pub fn run() -> ExitCode {
             Command::Demo(args) => demo::run(place, args).await,
             Command::Import(args) => import::run(place, args).await,
             Command::Replay(args) => replay::run(place, args).await,
+            Command::Audit(args) => audit::run(place, args).await,
+            Command::Export(args) => export::run(place, args).await,
             Command::Rebuild(args) => rebuild::run(place, args).await,
             Command::Openapi => openapi::run(),
             Command::Doctor(args) => doctor::run(place, args).await,
-            Command::Key => {
-                say(crate::key::load_or_make(&place.data_dir)?);
-                Ok(ExitCode::SUCCESS)
-            }
+            Command::Key(args) => key::run(place, args).await,
         }
     });
     match outcome {

@@ -10,6 +10,7 @@ use mizan_domain::event::Command;
 use mizan_domain::id::MerchantId;
 use mizan_projections::{Projector, Reads};
 use mizan_store::embedded::{Cluster, EmbeddedError, Settings};
+use mizan_store::seal::SealFollower;
 use mizan_store::{Log, LogError, PgConnectOptions};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -55,6 +56,8 @@ pub struct Engine {
     pub projector: Arc<Projector>,
     /// The read models.
     pub reads: Reads,
+    /// What signs the history.
+    pub seal: SealFollower,
     /// What time it is.
     pub clocks: Arc<Clocks>,
     timers: Timers,
@@ -106,8 +109,9 @@ impl Engine {
             clocks: Arc::clone(&clocks),
         };
         let policies = tokio::spawn(policies::follow(log.clone(), writer.clone()));
+        let seal = SealFollower::start(log.clone(), &place.data_dir);
         let followers = [policies, tokio::spawn(timers.clone().follow())];
-        Ok(Self { log, writer, projector, reads, clocks, timers, followers, cluster })
+        Ok(Self { log, writer, projector, reads, seal, clocks, timers, followers, cluster })
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.
@@ -154,6 +158,7 @@ impl Engine {
     /// Stops what runs, and the private cluster last.
     pub async fn stop(self) {
         self.followers.iter().for_each(JoinHandle::abort);
+        self.seal.stop();
         self.projector.stop().await;
         self.log.pool().close().await;
         if let Some(cluster) = self.cluster {

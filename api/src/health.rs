@@ -20,6 +20,19 @@ pub struct Readiness {
     pub lag_events: Option<i64>,
     /// Why the read models stand still, where they do.
     pub halted: Option<String>,
+    /// How far the history is sealed. It has no say in whether the service is ready.
+    pub seal: Sealing,
+}
+
+/// How far signed checkpoints cover the history.
+#[derive(Serialize, ToSchema)]
+pub struct Sealing {
+    /// The last event that a checkpoint covers, as far as this process knows; none before the first checkpoint.
+    pub position: Option<i64>,
+    /// Events after it.
+    pub lag_events: Option<i64>,
+    /// Why nothing is sealed any more, where that is so.
+    pub halted: Option<String>,
 }
 
 /// `GET /healthz`: the process lives.
@@ -42,6 +55,9 @@ pub(crate) async fn metrics(engine: web::Data<Engine>, settings: web::Data<Setti
     gauge("mizan_read_models_position", readiness.position);
     gauge("mizan_log_head", readiness.head.unwrap_or(-1));
     gauge("mizan_read_models_lag_events", readiness.lag_events.unwrap_or(-1));
+    gauge("mizan_seal_position", readiness.seal.position.unwrap_or(-1));
+    gauge("mizan_seal_lag_events", readiness.seal.lag_events.unwrap_or(-1));
+    gauge("mizan_seal_halted", i64::from(readiness.seal.halted.is_some()));
     gauge("mizan_ready", i64::from(readiness.ready));
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(settings.metrics.render())
 }
@@ -51,11 +67,15 @@ async fn readiness(engine: &Engine) -> Readiness {
     let state = engine.projector.state();
     let position = state.position.number();
     let halted = state.halted.map(|it| it.to_string());
+    let seal = engine.seal.state();
+    let sealed = seal.position.map(mizan_store::Position::number);
+    let seal_lag = head.zip(sealed).map(|(head, sealed)| (head - sealed).max(0));
     Readiness {
         ready: head.is_some() && halted.is_none(),
         head,
         position,
         lag_events: head.map(|head| (head - position).max(0)),
         halted,
+        seal: Sealing { position: sealed, lag_events: seal_lag, halted: seal.halted },
     }
 }

@@ -18,6 +18,7 @@ pub mod preview;
 pub mod problem;
 pub mod queries;
 pub mod quotes;
+pub mod seal;
 pub mod server;
 pub mod timers;
 pub mod write;

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document, made from the code: the same structs that read bodies and write answers.
 
 mod plans;
+mod seal;
 
 use crate::commands::http::{BulkItem, BulkOutcome, CommandAnswer};
 use crate::commands::{Described, described};
@@ -50,7 +51,7 @@ pub fn document() -> OpenApi {
         components = components.schemas_from_iter(command.schemas);
     }
     paths = paths.path("/v1/commands", PathItem::new(HttpMethod::Post, many()));
-    for (path, operation) in queries().into_iter().chain(plans::queries()) {
+    for (path, operation) in queries().into_iter().chain(plans::queries()).chain(seal::operations()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
     let components = with_schemas(components);
@@ -94,6 +95,7 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add_answer::<statements::Statement>(&mut schemas);
     add_page::<takings::DayRow>(&mut schemas);
     plans::answers(&mut schemas);
+    seal::schemas(&mut schemas);
     schemas
 }
 

@@ -160,6 +160,14 @@ impl Problem {
         )
     }
 
+    /// The seal has not come so far yet; it is a few seconds behind.
+    #[must_use]
+    pub fn not_sealed(wanted: i64, sealed: Option<i64>) -> Self {
+        let sealed = sealed.map_or("there is no checkpoint yet".to_owned(), |it| format!("checkpoints reach {it}"));
+        let detail = format!("position {wanted} is not sealed yet, {sealed}; ask again in a moment");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_sealed", detail)
+    }
+
     /// The database does not answer.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

@@ -4,7 +4,7 @@ use crate::commands::http as commands;
 use crate::engine::Engine;
 use crate::key::{KeyHash, LIVE_PREFIX};
 use crate::problem::Problem;
-use crate::{events, health, openapi, queries, quotes};
+use crate::{events, health, openapi, queries, quotes, seal};
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, Server, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, AUTHORIZATION, HeaderName, HeaderValue};
@@ -151,6 +151,7 @@ fn routes(config: &mut web::ServiceConfig, document: &Arc<utoipa::openapi::OpenA
             .service(get("/events/{position}").route(web::get().to(events::one)))
             .configure(quotes::routes)
             .configure(queries::routes)
+            .configure(seal::routes)
             .default_service(web::route().to(|| async { Err::<String, _>(Problem::not_found("address")) })),
     );
     config

@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod log;
 pub mod pool;
 pub mod recorded;
+pub mod seal;
 
 pub use log::{
     Batch, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,

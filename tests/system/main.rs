@@ -9,6 +9,7 @@
     reason = "these are tests, helpers included: a panic is the message"
 )]
 mod arrows;
+mod audit;
 mod bulk;
 mod cli;
 mod crash;
@@ -18,4 +19,5 @@ mod lists;
 mod olist;
 mod openapi;
 mod refusals;
+mod seal;
 mod stories;

@@ -136,7 +136,7 @@ async fn answers_are_what_the_document_says() {
 
 /// Whether a value has the shape of a schema, as far as our document says shapes.
 #[track_caller]
-fn conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
+pub(crate) fn conforms(document: &Value, schema: &Value, value: &Value, place: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         return conforms(document, document.pointer(reference.trim_start_matches('#')).unwrap(), value, place);
     }

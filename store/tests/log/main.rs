@@ -24,4 +24,5 @@ mod keys;
 mod plans;
 mod pool;
 mod read;
+mod seal;
 mod speed;

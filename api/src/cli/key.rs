@@ -1,0 +1,59 @@
+//! `mizan key`: the API key, and the key that the history is sealed with.
+
+use super::{Outcome, say};
+use crate::engine::{Place, open_log};
+use clap::Subcommand;
+use mizan_store::Log;
+use mizan_store::seal::sealer::{keys, keys_text};
+use mizan_store::seal::{SealError, Sealer};
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    seal: Option<SealKey>,
+}
+
+#[derive(Subcommand)]
+enum SealKey {
+    /// Print the verifier key of the seal: what signatures of checkpoints are checked with
+    Show {
+        /// Print every key there ever was, with the records in which each endorses the next, as JSON
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make a new key for the seal, endorsed by the old one, which is forgotten; print its verifier key
+    Rotate,
+}
+
+pub(super) async fn run(place: Place, args: Args) -> Outcome {
+    let Some(what) = args.seal else {
+        say(crate::key::load_or_make(&place.data_dir)?);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (log, cluster) = open_log(&place).await?;
+    let mut sealer = Sealer::new(log.clone(), &place.data_dir);
+    let line = match what {
+        SealKey::Show { all } => shown(&log, &mut sealer, all).await,
+        SealKey::Rotate => sealer.rotate().await.map(|key| key.to_string()).map_err(Into::into),
+    };
+    log.pool().close().await;
+    if let Some(cluster) = cluster {
+        cluster.stop().await;
+    }
+    say(line?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A history that was never sealed gets its key now.
+async fn shown(log: &Log, sealer: &mut Sealer, all: bool) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    let mut connection = log.pool().acquire().await?;
+    if keys_text(&mut connection).await?.is_none() {
+        sealer.seal().await?;
+    }
+    if all {
+        return Ok(serde_json::to_string(&keys_text(&mut connection).await?)?);
+    }
+    let keys = keys(&mut connection).await?.ok_or(SealError::Database(sqlx::Error::RowNotFound))?;
+    Ok(keys.current().to_string())
+}
