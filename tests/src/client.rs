@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 /// Speaks to one service with its key. Queries show at least what this client was told has happened.
 #[derive(Debug, Clone)]
@@ -35,7 +36,9 @@ pub struct Answer {
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
         // Nothing between us and the service, whatever the tester's shell says of proxies.
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        // The service closes idle connections after five seconds; a test that was busy meanwhile would not notice.
+        let idle = Duration::from_secs(4);
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle).build().unwrap();
         Self { http, address: address.into(), position: Arc::default() }
     }
 

@@ -218,6 +218,14 @@ fn life(dice: &mut Dice, nth: u64) -> Vec<Command> {
         let cancel = CancelPlan { plan_id: id(&plan), reason: None, at: at(0) };
         *commands.last_mut().unwrap() = on_plan(mizan_domain::plan::Command::Cancel(cancel));
     }
+    // Some pay before they have the goods, and some of that does not hold.
+    let last = commands.len() - 1;
+    if dice.roll(3) == 0 {
+        commands.insert(last, pay(&format!("p-{number}-early"), &plan, &customer, &amount(30), at(0)));
+        if dice.roll(2) == 0 {
+            commands.insert(last + 1, bounce(&format!("p-{number}-early"), at(0)));
+        }
+    }
     let mut day = 1;
     for step in 0..8 + dice.roll(8) {
         day += dice.roll(40);

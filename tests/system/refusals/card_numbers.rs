@@ -8,23 +8,33 @@ use serde_json::{Value, json};
 const CARD: &str = "4111111111111111";
 
 /// Fields whose text is checked more strictly than a card number would pass: amounts, rates, times and closed lists.
-const NOT_FREE: [&str; 17] = [
+const NOT_FREE: [&str; 27] = [
     "amount",
     "attempt",
+    "cap_amount",
+    "cap_rate",
     "currency",
     "direction",
     "fee",
     "fee_returned",
+    "frequency",
+    "holidays",
     "kind",
     "level",
+    "limit",
     "method",
     "mode",
+    "multiple",
     "occurred_at",
+    "order",
+    "order_from",
     "rate",
     "refund_order",
     "refund_to",
     "tax_relief",
+    "time_zone",
     "unit_price",
+    "weekend",
     "final",
 ];
 
@@ -143,7 +153,13 @@ fn example_of(document: &Value, name: &str, field: &Value) -> Value {
     match (name, kind(field)) {
         ("currency", _) => json!("EUR"),
         ("amount" | "unit_price" | "fee" | "fee_returned" | "tax_relief", _) => json!("1.00"),
-        ("rate", _) => json!("0.20"),
+        ("rate" | "cap_rate", _) => json!("0.20"),
+        ("limit" | "cap_amount" | "order_from" | "multiple", _) => json!("1.00"),
+        ("frequency", _) => json!("monthly"),
+        ("time_zone", _) => json!("UTC"),
+        ("weekend" | "order" | "holidays", _) => json!([]),
+        ("starts_on" | "first_due_on", _) => json!("2020-02-29"),
+        ("at" | "to", _) => json!("2020-01-31T12:00:00Z"),
         ("occurred_at", _) => json!("2020-01-31T12:00:00Z"),
         ("attempt", _) => json!("authorisation"),
         (_, "string") => match field["pattern"].as_str() {
@@ -164,7 +180,8 @@ fn free_texts(document: &Value, schema: &Value, place: &str) -> Vec<String> {
     for (name, field) in schema["properties"].as_object().unwrap() {
         let (field, place) = (resolved(document, field), format!("{place}/{name}"));
         match kind(field) {
-            "string" if !NOT_FREE.contains(&name.as_str()) => found.push(place),
+            _ if NOT_FREE.contains(&name.as_str()) => (),
+            "string" if is_free(field) => found.push(place),
             "object" if name != "price_tiers" => found.extend(free_texts(document, field, &place)),
             "array" => match kind(resolved(document, &field["items"])) {
                 "string" => found.push(format!("{place}/0")),
@@ -174,6 +191,11 @@ fn free_texts(document: &Value, schema: &Value, place: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a text may be anything: neither a date nor one of a few words.
+fn is_free(schema: &Value) -> bool {
+    schema["format"].is_null() && schema["pattern"].is_null()
 }
 
 /// The schema itself, behind references and behind "or null".
