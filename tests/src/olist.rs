@@ -141,6 +141,9 @@ fn story(
     installments: Installments,
 ) -> Result<Vec<(&'static str, Value)>, String> {
     let mut story = vec![("place-order", placed(order, items))];
+    if installments == Installments::Plans {
+        story.extend(plans::limit(order, payments));
+    }
     for it in payments {
         match plans::story(order, it).filter(|_| installments == Installments::Plans) {
             Some(plan) => story.extend(plan),

@@ -2,7 +2,7 @@
 
 use super::serve::{self, Args, LOCAL_MERCHANT};
 use super::{Outcome, say};
-use crate::commands::http::{bulk, lines, plain_context};
+use crate::commands::http::{Links, bulk, lines, plain_context};
 use crate::engine::Place;
 use mizan_domain::id::MerchantId;
 use mizan_domain::text::Text;
@@ -15,7 +15,7 @@ pub(super) async fn run(place: Place, args: Args) -> Outcome {
     let ready = serve::prepare(&place, &args).await?;
     let context = plain_context(MerchantId::parse(LOCAL_MERCHANT)?, Text::parse("demo")?);
     let items = lines(COMMANDS.as_bytes());
-    let outcomes = bulk(&ready.engine, &context, items).await;
+    let outcomes = bulk(&ready.engine, &context, items, &mut Links::default()).await;
     if let Some(problem) = outcomes.iter().find_map(|outcome| outcome.problem.as_ref()) {
         return Err(format!("the demonstration could not be loaded: {problem}").into());
     }

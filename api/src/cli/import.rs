@@ -2,7 +2,7 @@
 
 use super::serve::LOCAL_MERCHANT;
 use super::{EXIT_REFUSED, Outcome, grouped, per_second, say};
-use crate::commands::http::{BULK_COMMANDS_MAX, BulkOutcome, bulk, lines, plain_context};
+use crate::commands::http::{BULK_COMMANDS_MAX, BulkOutcome, Links, bulk, lines, plain_context};
 use crate::engine::{Engine, Place};
 use crate::write::Context;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -108,6 +108,7 @@ async fn import(
     let merchant = MerchantId::parse(LOCAL_MERCHANT)?;
     let context = plain_context(merchant, Text::parse("import")?);
     let mut report = Report::default();
+    let mut links = Links::default();
     let mut lines_before = 0;
     loop {
         let mut chunk = Vec::new();
@@ -119,7 +120,7 @@ async fn import(
         if chunk.is_empty() {
             break;
         }
-        let outcomes = patiently(engine, &context, &chunk).await;
+        let outcomes = patiently(engine, &context, &chunk, &mut links).await;
         let texts = chunk.split(|byte| *byte == b'\n').enumerate().filter(|(_, text)| !text.trim_ascii().is_empty());
         for (outcome, (place, text)) in outcomes.iter().zip(texts) {
             report.count(outcome);
@@ -151,15 +152,15 @@ async fn import(
 }
 
 /// Does a chunk; what could not be done for now is tried again. What was done already does nothing then.
-async fn patiently(engine: &Engine, context: &Context, chunk: &[u8]) -> Vec<BulkOutcome> {
+async fn patiently(engine: &Engine, context: &Context, chunk: &[u8], links: &mut Links) -> Vec<BulkOutcome> {
     let is_retryable = |outcome: &BulkOutcome| outcome.problem.as_ref().is_some_and(|it| it.retryable);
-    let mut outcomes = bulk(engine, context, lines(chunk)).await;
+    let mut outcomes = bulk(engine, context, lines(chunk), links).await;
     for _ in 0..CHUNK_ATTEMPTS_MAX {
         if !outcomes.iter().any(is_retryable) {
             break;
         }
         tokio::time::sleep(CHUNK_PAUSE).await;
-        let again = bulk(engine, context, lines(chunk)).await;
+        let again = bulk(engine, context, lines(chunk), links).await;
         for (outcome, again) in outcomes.iter_mut().zip(again) {
             // What follows a command that was not done may have been refused for its sake.
             if outcome.problem.is_some() {

@@ -1,6 +1,7 @@
 //! Commands over HTTP: one, or many with an outcome each.
 
-use super::stories::Stories;
+pub use super::stories::Links;
+use super::stories::stories;
 use super::{Fault, NAMES, read};
 use crate::engine::{Engine, Settled};
 use crate::problem::Problem;
@@ -160,7 +161,7 @@ pub(crate) async fn many(
         return Err(Fault { code: "too_many_commands", pointer: None, message }.into());
     }
     let context = context(&caller, request.headers(), options.dry_run)?;
-    let outcomes = bulk_of(&engine, &context, items, |command| caller.may_ask(command)).await;
+    let outcomes = bulk_of(&engine, &context, (items, &mut Links::default()), |command| caller.may_ask(command)).await;
     if !is_ndjson {
         return Ok(HttpResponse::Ok().json(outcomes));
     }
@@ -193,14 +194,14 @@ pub fn lines(body: &[u8]) -> Vec<Item> {
 
 /// Does many commands. Those that name the same order, payment, plan or customer's credit are done one after the other;
 /// the others side by side, so that they share commits.
-pub async fn bulk(engine: &Engine, context: &Context, items: Vec<Item>) -> Vec<BulkOutcome> {
-    bulk_of(engine, context, items, |_| Ok(())).await
+pub async fn bulk(engine: &Engine, context: &Context, items: Vec<Item>, links: &mut Links) -> Vec<BulkOutcome> {
+    bulk_of(engine, context, (items, links), |_| Ok(())).await
 }
 
 async fn bulk_of(
     engine: &Engine,
     context: &Context,
-    items: Vec<Item>,
+    (items, links): (Vec<Item>, &mut Links),
     may_ask: impl Fn(&Command) -> Result<(), Problem>,
 ) -> Vec<BulkOutcome> {
     let now = match engine.now(&context.merchant).await {
@@ -210,16 +211,17 @@ async fn bulk_of(
             return (0..items.len()).map(refused).collect();
         }
     };
-    let mut stories = Stories::default();
+    let mut prepared_items = Vec::new();
     let mut outcomes = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         let prepared = prepare(context, now, index, item);
         match prepared.and_then(|it| may_ask(&it.command).map(|()| it)) {
-            Ok(prepared) => stories.tell(prepared),
+            Ok(prepared) => prepared_items.push(prepared),
             Err(problem) => outcomes.push(BulkOutcome::refused(index, problem)),
         }
     }
-    let told = join_all(stories.told.into_iter().map(|story| tell(engine, story, context.dry_run))).await;
+    let told =
+        join_all(stories(prepared_items, links).into_iter().map(|story| tell(engine, story, context.dry_run))).await;
     outcomes.extend(told.into_iter().flatten());
     outcomes.sort_by_key(|outcome| outcome.index);
     outcomes

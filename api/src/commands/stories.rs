@@ -1,42 +1,81 @@
-//! Which commands of a request belong together: those that name the same thing are done one after the other.
+//! Which commands belong together: those that name the same thing are done one after the other.
 
 use super::http::Prepared;
 use mizan_domain::event::Command;
 use mizan_domain::{credit, payment};
 use std::collections::HashMap;
 
-/// The commands of a request, told apart by what they are about.
-#[derive(Default)]
-pub(super) struct Stories {
-    /// In the order of the request inside each story.
-    pub(super) told: Vec<Vec<Prepared>>,
-    story_of: HashMap<String, usize>,
+/// The most names that are kept over the chunks of an import.
+const NAMES_MAX: usize = 1_000_000;
+
+/// What belongs together, as far as commands have said so: a plan and its order, a payment and its plan.
+///
+/// Kept over the chunks of an import, so that a cancellation waits for payments of a plan that an earlier chunk opened.
+#[derive(Debug, Default)]
+pub struct Links {
+    numbers: HashMap<String, usize>,
+    /// For each number another one of its group, nearer to the group's first.
+    nearer: Vec<usize>,
 }
 
-impl Stories {
-    /// Puts a command into the story of what it names; where that joins several stories, they become one.
-    pub(super) fn tell(&mut self, prepared: Prepared) {
-        let names = names(&prepared.command);
-        let mut known: Vec<usize> = names.iter().filter_map(|name| self.story_of.get(name).copied()).collect();
-        known.sort_unstable();
-        known.dedup();
-        let story = known.first().copied().unwrap_or(self.told.len());
-        if story == self.told.len() {
-            self.told.push(Vec::new());
+impl Links {
+    /// The first of the group that a name belongs to.
+    fn group(&mut self, name: String) -> usize {
+        let next = self.nearer.len();
+        let number = *self.numbers.entry(name).or_insert(next);
+        if number == next {
+            self.nearer.push(number);
         }
-        for other in known.into_iter().skip(1) {
-            let joined = self.told.get_mut(other).map(std::mem::take).unwrap_or_default();
-            if let Some(story) = self.told.get_mut(story) {
-                story.extend(joined);
-                story.sort_by_key(|it| it.index);
+        self.first(number)
+    }
+
+    fn first(&mut self, mut number: usize) -> usize {
+        while let Some(nearer) = self.nearer.get(number).copied().filter(|nearer| *nearer != number) {
+            let nearest = self.nearer.get(nearer).copied().unwrap_or(nearer);
+            // Halves the way for the next one who goes it.
+            if let Some(slot) = self.nearer.get_mut(number) {
+                *slot = nearest;
             }
-            self.story_of.values_mut().filter(|it| **it == other).for_each(|it| *it = story);
+            number = nearest;
         }
-        self.story_of.extend(names.into_iter().map(|name| (name, story)));
-        if let Some(story) = self.told.get_mut(story) {
-            story.push(prepared);
+        number
+    }
+
+    /// Forgets what it knows where that has become too much; what stands in one request is known anyway.
+    fn make_room(&mut self) {
+        if self.numbers.len() > NAMES_MAX {
+            *self = Self::default();
         }
     }
+
+    fn join(&mut self, names: Vec<String>) {
+        let groups: Vec<usize> = names.into_iter().map(|name| self.group(name)).collect();
+        let Some(first) = groups.iter().min().copied() else { return };
+        for group in groups {
+            if let Some(slot) = self.nearer.get_mut(group) {
+                *slot = first;
+            }
+        }
+    }
+}
+
+/// The commands of a request, told apart by what they are about; each story in the order of the request.
+pub(super) fn stories(commands: Vec<Prepared>, links: &mut Links) -> Vec<Vec<Prepared>> {
+    links.make_room();
+    for it in &commands {
+        links.join(names(&it.command));
+    }
+    let mut places: HashMap<usize, usize> = HashMap::new();
+    let mut stories: Vec<Vec<Prepared>> = Vec::new();
+    for it in commands {
+        let group = links.group(it.command.stream().to_string());
+        let place = *places.entry(group).or_insert(stories.len());
+        match stories.get_mut(place) {
+            Some(story) => story.push(it),
+            None => stories.push(vec![it]),
+        }
+    }
+    stories
 }
 
 /// Everything that a command is about: its stream, and what it says that it belongs to.

@@ -12,27 +12,36 @@ use serde_json::{Value, json};
 
 const TIME_ZONE: &str = "America/Sao_Paulo";
 
-/// The commands of a plan; none for a payment that was none.
-pub(super) fn story(order: &Order, payment: &Payment) -> Option<Vec<(&'static str, Value)>> {
+/// How many installments of how much in all; none for a payment at once.
+fn in_parts(payment: &Payment) -> Option<(u32, Money)> {
     let installments: u32 = payment.payment_installments.parse().ok().filter(|it| *it > 1)?;
     let amount = Money::parse(&payment.payment_value, Currency::parse(CURRENCY).ok()?).ok()?;
-    if payment.payment_type != "credit_card" || !amount.is_positive() {
-        return None;
-    }
+    (payment.payment_type == "credit_card" && amount.is_positive()).then_some((installments, amount))
+}
+
+/// The limit that carries all plans of an order; none where it has none.
+pub(super) fn limit(order: &Order, payments: &[Payment]) -> Option<(&'static str, Value)> {
+    let amounts = payments.iter().filter_map(in_parts).map(|(_, amount)| amount);
+    let limit = amounts.reduce(|sum, it| sum.plus(it).unwrap_or(sum))?;
+    let limit = json!({
+        "customer_id": order.customer_id, "limit": limit.digits().to_string(), "currency": CURRENCY, "source": "olist",
+        "occurred_at": utc(approved(order)),
+    });
+    Some(("set-credit-limit", limit))
+}
+
+/// The commands of a plan; none for a payment that was none.
+pub(super) fn story(order: &Order, payment: &Payment) -> Option<Vec<(&'static str, Value)>> {
+    let (installments, amount) = in_parts(payment)?;
     let plan_id = format!("{}-{}", order.order_id, payment.payment_sequential);
     let (at, value) = (approved(order), exact(&payment.payment_value));
     let starts_on = NaiveDateTime::parse_from_str(at, "%Y-%m-%d %H:%M:%S").ok()?.date();
-    let limit = json!({
-        "customer_id": order.customer_id, "limit": value, "currency": CURRENCY, "source": "olist", "reason": plan_id,
-        "occurred_at": utc(at),
-    });
     let approval = json!({
         "plan_id": plan_id, "customer_id": order.customer_id, "order_id": order.order_id, "product": "parcelado",
         "amount": value, "currency": CURRENCY, "starts_on": starts_on, "occurred_at": utc(at),
         "terms": { "payments": installments, "frequency": "monthly", "time_zone": TIME_ZONE },
     });
     let mut story = vec![
-        ("set-credit-limit", limit),
         ("approve-plan", approval),
         ("open-plan", json!({ "plan_id": plan_id, "occurred_at": utc(at) })),
         ("pay-merchant", json!({ "plan_id": plan_id, "payout_id": "net", "occurred_at": utc(at) })),
