@@ -22,19 +22,7 @@ impl Rate {
     /// # Errors
     /// [`Invalid::NotARate`] when it is not plain digits, has more than 8 decimals or exceeds 1.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let refused = || Invalid::NotARate(shortened(text));
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || text.ends_with('.') || fraction.len() > RATE_DECIMALS || whole.len() > 2 {
-            return Err(refused());
-        }
-        if !is_digits(whole) || !is_digits(fraction) {
-            return Err(refused());
-        }
-        let padding = std::iter::repeat_n(b'0', RATE_DECIMALS - fraction.len());
-        let digits = whole.bytes().chain(fraction.bytes()).chain(padding);
-        let value = digits.fold(0, |value: i128, digit| value * 10 + i128::from(digit - b'0'));
-        if value > RATE_UNIT { Err(refused()) } else { Ok(Self(value)) }
+        units(text, RATE_UNIT).map(Self)
     }
 
     /// The rate times [`RATE_UNIT`].
@@ -44,12 +32,33 @@ impl Rate {
     }
 }
 
+/// Reads a fraction of one, up to a limit, in units of [`RATE_UNIT`].
+pub(crate) fn units(text: &str, limit: i128) -> Result<i128, Invalid> {
+    let refused = || Invalid::NotARate(shortened(text));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || text.ends_with('.') || fraction.len() > RATE_DECIMALS || whole.len() > 2 {
+        return Err(refused());
+    }
+    if !is_digits(whole) || !is_digits(fraction) {
+        return Err(refused());
+    }
+    let padding = std::iter::repeat_n(b'0', RATE_DECIMALS - fraction.len());
+    let digits = whole.bytes().chain(fraction.bytes()).chain(padding);
+    let value = digits.fold(0, |value: i128, digit| value * 10 + i128::from(digit - b'0'));
+    if value > limit { Err(refused()) } else { Ok(value) }
+}
+
+/// Writes units of [`RATE_UNIT`] as a fraction of one, with two decimals at least, so that 20 % reads 0.20.
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, units: i128) -> fmt::Result {
+    let fraction = format!("{:0width$}", units % RATE_UNIT, width = RATE_DECIMALS);
+    let shown = fraction.trim_end_matches('0').len().max(2);
+    write!(f, "{}.{}", units / RATE_UNIT, fraction.get(..shown).unwrap_or(&fraction))
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fraction = format!("{:0width$}", self.0 % RATE_UNIT, width = RATE_DECIMALS);
-        // Two decimals at least, so that 20 % reads 0.20.
-        let shown = fraction.trim_end_matches('0').len().max(2);
-        write!(f, "{}.{}", self.0 / RATE_UNIT, fraction.get(..shown).unwrap_or(&fraction))
+        write(f, self.0)
     }
 }
 

@@ -1,14 +1,12 @@
 //! Nominal annual interest rates, which unlike taxes may exceed one.
 
 use crate::invalid::Invalid;
-use crate::money::shortened;
-use crate::rate::RATE_UNIT;
+use crate::rate::{self, RATE_UNIT};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
 /// The highest annual rate: 10, which is 1000 %.
 pub const NOMINAL_RATE_MAX: i128 = 10;
-const RATE_DECIMALS: usize = 8;
 
 /// A nominal annual rate as a fraction of one between 0 and [`NOMINAL_RATE_MAX`], in steps of 10⁻⁸: `"0.07"` is 7 %
 /// a year.
@@ -25,19 +23,7 @@ impl NominalRate {
     /// [`Invalid::NotARate`] when it is not plain digits, has more than 8 decimals or exceeds
     /// [`NOMINAL_RATE_MAX`].
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let refused = || Invalid::NotARate(shortened(text));
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || text.ends_with('.') || fraction.len() > RATE_DECIMALS || whole.len() > 2 {
-            return Err(refused());
-        }
-        if !is_digits(whole) || !is_digits(fraction) {
-            return Err(refused());
-        }
-        let padding = std::iter::repeat_n(b'0', RATE_DECIMALS - fraction.len());
-        let digits = whole.bytes().chain(fraction.bytes()).chain(padding);
-        let value = digits.fold(0, |value: i128, digit| value * 10 + i128::from(digit - b'0'));
-        if value > NOMINAL_RATE_MAX * RATE_UNIT { Err(refused()) } else { Ok(Self(value)) }
+        rate::units(text, NOMINAL_RATE_MAX * RATE_UNIT).map(Self)
     }
 
     /// The rate times [`RATE_UNIT`].
@@ -55,9 +41,7 @@ impl NominalRate {
 
 impl fmt::Display for NominalRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fraction = format!("{:0width$}", self.0 % RATE_UNIT, width = RATE_DECIMALS);
-        let shown = fraction.trim_end_matches('0').len().max(2);
-        write!(f, "{}.{}", self.0 / RATE_UNIT, fraction.get(..shown).unwrap_or(&fraction))
+        rate::write(f, self.0)
     }
 }
 
