@@ -5,13 +5,16 @@
 
 use crate::decider::{Decider, Refused};
 use crate::order::Timestamp;
-use chrono::Days;
+use chrono::{Datelike, Days};
 use serde::{Deserialize, Serialize};
 
 /// The name of the one clock that a merchant can have.
 pub const NAME: &str = "merchant";
 /// How far one command can advance it, in days: ten years, as long as the longest plan.
 pub const ADVANCE_DAYS_MAX: u64 = 3_660;
+
+/// The last year that a clock can show.
+pub const YEAR_MAX: i32 = 2200;
 
 /// A merchant's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,8 +91,8 @@ pub enum Refusal {
         /// What it shows.
         now: Timestamp,
     },
-    /// Too far at once.
-    #[error("a clock goes at most {ADVANCE_DAYS_MAX} days at once")]
+    /// Too far at once, or at all.
+    #[error("a clock goes at most {ADVANCE_DAYS_MAX} days at once, and to the end of {YEAR_MAX}")]
     TooFar,
 }
 
@@ -119,6 +122,13 @@ impl Decider for Clock {
     type Refusal = Refusal;
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        let shown = match *command {
+            Command::Start { at } => at,
+            Command::Advance { to } => to,
+        };
+        if shown.year() > YEAR_MAX {
+            return Err(Refusal::TooFar);
+        }
         match (*command, self.now) {
             (Command::Start { at }, None) => Ok(vec![Event::Started(Started { at })]),
             (Command::Start { at }, Some(now)) if at == now => Ok(Vec::new()),
@@ -153,6 +163,7 @@ mod tests {
     fn a_clock_starts_once_and_only_goes_forward() {
         let mut clock = Clock::default();
         assert_eq!(clock.decide(&Command::Advance { to: day(1) }), Err(Refusal::NotStarted));
+        assert_eq!(clock.decide(&Command::Start { at: day(100_000) }), Err(Refusal::TooFar));
         for event in clock.decide(&Command::Start { at: day(5) }).unwrap() {
             clock.evolve(&event);
         }
@@ -163,6 +174,7 @@ mod tests {
             (Command::Advance { to: day(5) }, Ok(0)),
             (Command::Advance { to: day(6) }, Ok(1)),
             (Command::Advance { to: day(5000) }, Err("clock_too_far")),
+            (Command::Advance { to: day(2_900_000) }, Err("clock_too_far")),
         ];
         for (command, expected) in cases {
             let said = clock.decide(&command).map(|events| events.len()).map_err(|refusal| refusal.code());

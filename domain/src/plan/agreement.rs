@@ -10,8 +10,9 @@ use crate::invalid::Invalid;
 use crate::money::Money;
 use crate::rate::{RATE_UNIT, Rounding};
 use crate::text::Text;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// The most holidays that terms may name.
 pub const HOLIDAYS_MAX: usize = 1_000;
@@ -19,6 +20,9 @@ pub const HOLIDAYS_MAX: usize = 1_000;
 pub const FEE_STEPS_MAX: usize = 20;
 /// The longest grace, and the longest wait of a step, in days.
 pub const FEE_DAYS_MAX: u32 = 365;
+
+/// The years in which a plan can start: nothing that follows from it leaves the calendar that databases know.
+pub const STARTS_IN_YEARS: RangeInclusive<i32> = 1970..=2200;
 
 /// What is offered to a customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +88,9 @@ pub enum BadTerms {
     /// Nothing to finance.
     #[error("the amount is zero; a plan needs something to pay for")]
     AmountNotPositive,
+    /// A first day that no contract has.
+    #[error("a plan starts between 1970 and 2200")]
+    StartTooFar,
     /// The schedule cannot be made.
     #[error("{0}")]
     Schedule(#[from] BadSchedule),
@@ -129,6 +136,7 @@ impl BadTerms {
     pub fn code(&self) -> &'static str {
         match self {
             Self::AmountNotPositive => "amount_not_positive",
+            Self::StartTooFar => "start_too_far",
             Self::Schedule(bad) => bad.code(),
             Self::Parts { .. } => "bad_terms",
             Self::DownPaymentTooLarge { .. } => "down_payment_too_large",
@@ -142,6 +150,7 @@ impl BadTerms {
     pub fn pointer(&self) -> String {
         match self {
             Self::AmountNotPositive => "/amount".to_owned(),
+            Self::StartTooFar => "/starts_on".to_owned(),
             Self::Schedule(bad) => format!("/terms/{}", bad.field()),
             Self::DownPaymentTooLarge { .. } => "/terms/down_payment".to_owned(),
             Self::Amount { field, .. } | Self::Parts { field, .. } => format!("/terms/{field}"),
@@ -163,6 +172,9 @@ impl Agreement {
         let amount = offer.amount;
         if !amount.is_positive() {
             return Err(BadTerms::AmountNotPositive);
+        }
+        if !STARTS_IN_YEARS.contains(&offer.starts_on.year()) {
+            return Err(BadTerms::StartTooFar);
         }
         check(&offer.terms, amount)?;
         let down_payment = offer.terms.down_payment.map_or(Ok(Money::zero(amount.currency())), |it| it.of(amount));

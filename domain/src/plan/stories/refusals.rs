@@ -17,8 +17,11 @@ fn bad_terms_are_refused_with_the_field_named() {
         fees_max: None,
         waived_within_days: None,
     };
-    let cases: [(&str, &str, Spoil); 10] = [
+    let cases: [(&str, &str, Spoil); 13] = [
         ("amount_not_positive", "/amount", |it| it.amount = eur("0")),
+        ("start_too_far", "/starts_on", |it| it.starts_on = date("9999-12-31")),
+        ("start_too_far", "/starts_on", |it| it.starts_on = date("1969-12-31")),
+        ("too_long", "/terms/payments", |it| it.terms.schedule.first_due_on = Some(date("2040-01-01"))),
         ("no_payments", "/terms/payments", |it| it.terms.schedule.payments = 0),
         ("first_due_in_the_past", "/terms/first_due_on", |it| {
             it.terms.schedule.first_due_on = Some(date("2023-12-31"))
