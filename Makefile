@@ -9,16 +9,16 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check tools
+.PHONY: help run test check tools test-tools
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 
 run: tools ## build Mizan and serve demo data; prints an address, a key and a curl line
 	cargo build --release --package mizan
 	@exec $(TARGET)/release/mizan demo
 
-test: check ## every check and every test, doc tests included
+test: check test-tools ## every check and every test, doc tests included
 	@# The whole-system tests start the binary. Built with all targets, because a narrower
 	@# build picks other features of the dependencies and compiles them a second time.
 	cargo build --workspace --all-targets
@@ -27,6 +27,11 @@ test: check ## every check and every test, doc tests included
 	else \
 		set -x; cargo test --workspace; \
 	fi
+	@# Our books in other programs: ignored above, because a machine may not have them.
+	@for program in hledger beancount; do \
+		command -v $${program/beancount/bean-check} >/dev/null || { echo "mizan: SKIPPED: the test with $$program, which is not here"; continue; }; \
+		cargo test --workspace --test system -- --ignored exports::books::$$program || exit 1; \
+	done
 
 check: tools ## formatting and lints, warnings are errors
 	cargo fmt --check
@@ -34,3 +39,6 @@ check: tools ## formatting and lints, warnings are errors
 
 tools: ## install what is missing: C compiler, Rust, PostgreSQL
 	@scripts/bootstrap.sh
+
+test-tools: ## install what only tests need: hledger, beancount
+	@scripts/bootstrap.sh for-tests

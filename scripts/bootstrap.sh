@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a fresh machine lacks to build and run Mizan: a C compiler, PostgreSQL's server programs, Rust.
+# With `for-tests`, instead: the programs that some tests open our books with. Without them those tests are skipped.
 #
 # `make` calls this first every time, so with nothing missing it takes a blink, prints nothing and changes nothing.
 # What it cannot do itself it says in one line. It never starts a database and never edits a shell profile.
@@ -137,6 +138,26 @@ install_rust() {
 }
 
 # --- What to install -------------------------------------------------------------------------------------------------
+
+if [ "${1:-}" = for-tests ]; then
+    packages=''
+    has hledger || packages="$packages hledger"
+    has bean-check || packages="$packages beancount"
+    [ -n "$packages" ] || exit 0
+    if [ "$(uname)" = Darwin ] && has brew; then
+        say "installing$packages (a minute or two)"
+        # shellcheck disable=SC2086 # a list of words
+        NONINTERACTIVE=1 quietly brew install $packages || say "brew could not install$packages: $last_words"
+    elif has apt-get && can_be_root; then
+        say "installing$packages (a minute or two)"
+        quietly apt_get update || true
+        # shellcheck disable=SC2086
+        quietly apt_get install --no-install-recommends $packages || say "apt-get could not install$packages: $last_words"
+    else
+        say "install these with your package manager to test with them:$packages"
+    fi
+    exit 0
+fi
 
 packages=''
 links_c || packages="$packages gcc libc6-dev"

@@ -55,7 +55,8 @@ enum Command {
     Replay(replay::Args),
     /// Say whether the history is complete and unchanged, the read models follow from it, and the books balance
     Audit(audit::Args),
-    /// Write the whole history to a file that `mizan audit verify` can check anywhere
+    /// Write the history to a file: whole and sealed for `mizan audit verify`, as CloudEvents, or as a journal for tables,
+    /// hledger and beancount
     Export(export::Args),
     /// Build every read model anew beside the live ones, compare, and put the new ones in their place
     Rebuild(rebuild::Args),

@@ -1,22 +1,29 @@
 //! The history as auditors read it: every event of the merchant, in order, byte for byte.
 
+pub mod cloud;
+pub(crate) mod question;
+
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::queries::parameters;
 use crate::server::Caller;
-use actix_web::http::header::ACCEPT;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{ACCEPT, HeaderName, LINK};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
+use cloud::CloudEvent;
 use futures_util::stream;
-use mizan_store::{HistoryFilter, Log, LogError, Position, Stored};
+use mizan_store::{HistoryFilter, Log, LogError, Position, Stored, Unreadable};
+use question::Question;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-const PAGE_EVENTS: i64 = 100;
-const PAGE_EVENTS_MAX: i64 = 1_000;
+/// How many events a stream reads at a time.
 const STREAM_EVENTS: i64 = 1_000;
+/// The position that an answer was served at.
+const POSITION: HeaderName = HeaderName::from_static("mizan-position");
+const LINES: &str = "application/x-ndjson";
 
 /// An event of the history.
 #[derive(Serialize, ToSchema)]
@@ -46,127 +53,142 @@ pub struct EventView {
 pub struct EventPage {
     /// In order.
     pub data: Vec<EventView>,
-    /// What to send as `after` for the next page; also at the end, to ask again later.
+    /// What to send as `after` for the next page; also at the end, to ask again later. Below `head`, there is more to
+    /// look through, however few events are in the page.
     pub next_after: i64,
-    /// The position of the last event of all merchants when this was read.
+    /// The position that this was served at: that of the last event of all merchants.
     pub head: i64,
 }
 
-struct Asked {
-    after: Position,
-    limit: i64,
-    filter: HistoryFilter,
-}
-
-fn asked(request: &HttpRequest) -> Result<Asked, Problem> {
-    let mut asked = Asked { after: Position::START, limit: PAGE_EVENTS, filter: HistoryFilter::default() };
-    for (name, value) in parameters(request)? {
-        let bad = |message: &str| Problem::bad_parameter("bad_parameter", &name, message);
-        match name.as_str() {
-            "after" => match value.parse() {
-                Ok(number) if number >= 0 => asked.after = Position::new(number),
-                Ok(_) | Err(_) => return Err(bad("after is a position: 0 or a number from an answer")),
-            },
-            "limit" => match value.parse() {
-                Ok(limit) if (1..=PAGE_EVENTS_MAX).contains(&limit) => asked.limit = limit,
-                Ok(_) | Err(_) => return Err(bad("limit is a number from 1 to 1000")),
-            },
-            "kind" => asked.filter.kind = Some(value),
-            "stream" => {
-                let (category, id) =
-                    value.split_once('/').ok_or_else(|| bad("stream is a category and an id: order/o-1"))?;
-                asked.filter.category = Some(category.to_owned());
-                asked.filter.name = Some(id.to_owned());
-            }
-            "category" => asked.filter.category = Some(value),
-            _unknown => return Err(bad("the parameters are after, limit, kind, category and stream")),
-        }
-    }
-    Ok(asked)
-}
-
-/// `GET /v1/events`: a page as JSON, or everything after a position as NDJSON (`Accept: application/x-ndjson`).
+/// `GET /v1/events`: a page as JSON or as a batch of CloudEvents, or everything after a position as NDJSON, as the
+/// `Accept` header says.
 pub(crate) async fn list(
     engine: web::Data<Engine>,
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let asked = asked(&request)?;
-    let accepts = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    if accepts.contains("application/x-ndjson") {
-        return Ok(streamed(engine.log.clone(), caller, asked));
-    }
+    let question = Question::read(parameters(&request)?)?;
     let head = engine.log.head().await.map_err(|error| unavailable(&error))?;
-    let stored = engine.log.history(&caller.merchant, &asked.filter, asked.after, asked.limit).await;
-    let stored = stored.map_err(|error| unavailable(&error))?;
-    let is_full = i64::try_from(stored.len()).is_ok_and(|read| read == asked.limit);
-    let reached = if is_full { stored.last().map_or(head, |last| last.position) } else { head };
-    let next_after = reached.max(asked.after).number();
-    let data = stored.into_iter().map(view).collect::<Result<_, _>>()?;
-    Ok(HttpResponse::Ok().json(EventPage { data, next_after, head: head.number() }))
+    if accepts(&request, LINES) {
+        return Ok(streamed(engine.log.clone(), caller, question, head));
+    }
+    let range = (question.after, head);
+    let found = engine.log.history(&caller.merchant, &question.filter, range, question.limit).await;
+    let found = found.map_err(|error| unavailable(&error))?;
+    let next_after = found.reached.number();
+    if accepts(&request, cloud::BATCH_MEDIA_TYPE) {
+        let events: Vec<CloudEvent> = all(found.events)?;
+        let mut response = at(head);
+        response.content_type(cloud::BATCH_MEDIA_TYPE);
+        if found.reached < head {
+            response.insert_header((LINK, next_page(&request, next_after)));
+        }
+        return Ok(response.json(events));
+    }
+    Ok(at(head).json(EventPage { data: all(found.events)?, next_after, head: head.number() }))
 }
 
 /// `GET /v1/events/{position}`
 pub(crate) async fn one(
     engine: web::Data<Engine>,
     caller: Caller,
+    request: HttpRequest,
     position: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let number = position.parse().ok().filter(|it: &i64| *it > 0).ok_or_else(|| Problem::not_found("event"))?;
-    let all = HistoryFilter::default();
-    let stored = engine.log.history(&caller.merchant, &all, Position::new(number - 1), 1).await;
-    let stored = stored.map_err(|error| unavailable(&error))?.into_iter().next();
-    let found = stored.filter(|it| it.position.number() == number).ok_or_else(|| Problem::not_found("event"))?;
-    Ok(HttpResponse::Ok().json(view(found)?))
+    let head = engine.log.head().await.map_err(|error| unavailable(&error))?;
+    let found = single(&engine.log, &caller, number).await?.ok_or_else(|| Problem::not_found("event"))?;
+    if accepts(&request, cloud::MEDIA_TYPE) {
+        let event = CloudEvent::try_from(found).map_err(|error| unreadable(&error))?;
+        return Ok(at(head).content_type(cloud::MEDIA_TYPE).json(event));
+    }
+    Ok(at(head).json(EventView::try_from(found).map_err(|error| unreadable(&error))?))
 }
 
-/// One event a line, page by page, so that millions need no more memory than a page.
-fn streamed(log: Log, caller: Caller, asked: Asked) -> HttpResponse {
-    let start = (log, caller, asked.filter, Some(asked.after));
-    let pages = stream::unfold(start, |(log, caller, filter, after)| async move {
-        let after = after?;
-        match log.history(&caller.merchant, &filter, after, STREAM_EVENTS).await {
-            Ok(page) => {
-                let last = page.last()?.position;
-                let lines = page.into_iter().map(line).collect::<Result<Vec<u8>, Problem>>().map(web::Bytes::from);
-                Some((lines, (log, caller, filter, Some(last))))
+/// The caller's event at a position.
+pub(crate) async fn single(log: &Log, caller: &Caller, position: i64) -> Result<Option<Stored>, Problem> {
+    let range = (Position::new(position.saturating_sub(1)), Position::new(position));
+    let found = log.history(&caller.merchant, &HistoryFilter::default(), range, 1).await;
+    Ok(found.map_err(|error| unavailable(&error))?.events.into_iter().next())
+}
+
+/// One event a line up to the head, page by page, so that millions need no more memory than a page.
+fn streamed(log: Log, caller: Caller, question: Question, head: Position) -> HttpResponse {
+    let start = (log, caller, question.filter, question.after);
+    let pages = stream::unfold(start, move |(log, caller, filter, mut after)| async move {
+        // A chunk without bytes would end the answer, so the search goes on until there is something to say.
+        while after < head {
+            let page = match log.history(&caller.merchant, &filter, (after, head), STREAM_EVENTS).await {
+                Ok(found) => {
+                    after = found.reached;
+                    lines(found.events)
+                }
+                Err(error) => Err(unavailable(&error)),
+            };
+            match page {
+                Ok(lines) if lines.is_empty() => (),
+                Ok(lines) => return Some((Ok(web::Bytes::from(lines)), (log, caller, filter, after))),
+                // The answer breaks off, which the client sees; it goes on after the last line it has.
+                Err(problem) => return Some((Err(problem), (log, caller, filter, head))),
             }
-            // The answer breaks off, which the client sees; it goes on after the last line it has.
-            Err(error) => Some((Err(unavailable(&error)), (log, caller, filter, None))),
         }
+        None
     });
-    HttpResponse::Ok().content_type("application/x-ndjson").streaming(pages)
+    at(head).content_type(LINES).streaming(pages)
 }
 
-struct Line(Vec<u8>);
+fn lines(events: Vec<Stored>) -> Result<Vec<u8>, Problem> {
+    let mut lines = Vec::new();
+    for event in events {
+        let view = EventView::try_from(event).map_err(|error| unreadable(&error))?;
+        serde_json::to_writer(&mut lines, &view).map_err(|error| Problem::unavailable(error.to_string()))?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
 
-impl FromIterator<Line> for Vec<u8> {
-    fn from_iter<I: IntoIterator<Item = Line>>(lines: I) -> Self {
-        lines.into_iter().flat_map(|line| line.0).collect()
+impl TryFrom<Stored> for EventView {
+    type Error = Unreadable;
+
+    fn try_from(it: Stored) -> Result<Self, Unreadable> {
+        Ok(Self {
+            position: it.position.number(),
+            stream: format!("{}/{}", it.category, it.name),
+            revision: it.revision,
+            event_id: it.event_id,
+            kind: it.kind,
+            recorded_at: it.recorded_at,
+            metadata: cloud::raw(it.position, it.metadata)?,
+            data: cloud::raw(it.position, it.payload)?,
+        })
     }
 }
 
-fn line(stored: Stored) -> Result<Line, Problem> {
-    let mut line = serde_json::to_vec(&view(stored)?).map_err(|error| Problem::unavailable(error.to_string()))?;
-    line.push(b'\n');
-    Ok(Line(line))
+fn all<T: TryFrom<Stored, Error = Unreadable>>(events: Vec<Stored>) -> Result<Vec<T>, Problem> {
+    events.into_iter().map(|it| T::try_from(it).map_err(|error| unreadable(&error))).collect()
 }
 
-fn view(it: Stored) -> Result<EventView, Problem> {
-    let raw = |bytes: Vec<u8>| {
-        let text = String::from_utf8(bytes).map_err(|error| Problem::unavailable(error.to_string()))?;
-        RawValue::from_string(text).map_err(|error| Problem::unavailable(error.to_string()))
-    };
-    Ok(EventView {
-        position: it.position.number(),
-        stream: format!("{}/{}", it.category, it.name),
-        revision: it.revision,
-        event_id: it.event_id,
-        kind: it.kind,
-        recorded_at: it.recorded_at,
-        metadata: raw(it.metadata)?,
-        data: raw(it.payload)?,
-    })
+fn at(head: Position) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((POSITION, head.to_string()));
+    response
+}
+
+/// The next page as a `Link` (RFC 8288): the same question, further on.
+fn next_page(request: &HttpRequest, after: i64) -> String {
+    let others = request.query_string().split('&').filter(|it| !it.is_empty() && !it.starts_with("after="));
+    let query: Vec<String> = others.map(str::to_owned).chain([format!("after={after}")]).collect();
+    format!("<{}?{}>; rel=\"next\"", request.path(), query.join("&"))
+}
+
+fn accepts(request: &HttpRequest, media_type: &str) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|it| it.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case(media_type)))
+}
+
+fn unreadable(error: &Unreadable) -> Problem {
+    tracing::error!(%error, "the history could not be read");
+    Problem::unavailable(error.to_string())
 }
 
 fn unavailable(error: &LogError) -> Problem {

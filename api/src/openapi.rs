@@ -5,6 +5,7 @@ mod seal;
 
 use crate::commands::http::{BulkItem, BulkOutcome, CommandAnswer};
 use crate::commands::{Described, described};
+use crate::events::cloud::{self, CloudEvent};
 use crate::events::{EventPage, EventView};
 use crate::health::Readiness;
 use crate::problem::Problem;
@@ -15,8 +16,8 @@ use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, 
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder,
-    PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
+    ArrayBuilder, Components, ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -85,6 +86,7 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add::<Readiness>(&mut schemas);
     add::<EventView>(&mut schemas);
     add::<EventPage>(&mut schemas);
+    add::<CloudEvent>(&mut schemas);
     add_page::<orders::OrderRow>(&mut schemas);
     add_answer::<orders::OrderRow>(&mut schemas);
     add_page::<payments::PaymentRow>(&mut schemas);
@@ -237,22 +239,40 @@ fn by_id(id: &str, summary: &str, schema: &str) -> Operation {
     single(id, summary, schema).parameter(parameter("id", ParameterIn::Path, "Its id.", Type::String)).build()
 }
 
+/// An answer that comes in two forms, as the `Accept` header says.
+fn in_forms(schema: &str, description: &str, media_type: &str, other: RefOr<Schema>) -> Response {
+    let other = ContentBuilder::new().schema(Some(other)).build();
+    json(reference(schema), "application/json", description).content(media_type, other).build()
+}
+
+fn cloud_event() -> RefOr<Schema> {
+    reference(&CloudEvent::name())
+}
+
 fn queries() -> Vec<(&'static str, Operation)> {
+    let batch = RefOr::T(Schema::Array(ArrayBuilder::new().items(cloud_event()).build()));
     let events = operation("events", "history", "The history, every event in order")
         .description(Some(
-            "A page as JSON; with `Accept: application/x-ndjson` everything after a position, one a line.",
+            "A page as JSON; with `Accept: application/x-ndjson` everything after a position, one a line; with \
+             `Accept: application/cloudevents-batch+json` a page of CloudEvents, whose `Link` leads to the next. The \
+             header `Mizan-Position` says where the history ended when it was served.",
         ))
         .parameter(query("after", "The position before the first event wanted; 0 if left out.", Type::Integer))
         .parameter(query("limit", "Events of a page, 1 to 1000; 100 if left out.", Type::Integer))
         .parameter(query("stream", "Only this stream, for example order/o-1001.", Type::String))
         .parameter(query("category", "Only streams of this category, for example order.", Type::String))
-        .parameter(query("kind", "Only this kind, for example order-placed.v1.", Type::String))
-        .response("200", json(reference(&EventPage::name()), "application/json", "A page.").build())
+        .parameter(query("kind", "Only this kind, for example order-placed.v1; may stand several times.", Type::String))
+        .parameter(query("kind[in]", "Only these kinds, with commas between them.", Type::String))
+        .parameter(query("correlation_id", "Only the story that this command began.", Type::String))
+        .parameter(query("causation_id", "Only what policies answered this event with.", Type::String))
+        .parameter(query("recorded_at[gte]", "Recorded then or later, RFC 3339; also [gt].", Type::String))
+        .parameter(query("recorded_at[lt]", "Recorded before, RFC 3339; also [lte].", Type::String))
+        .response("200", in_forms(&EventPage::name(), "A page.", cloud::BATCH_MEDIA_TYPE, batch))
         .build();
     let missing = json(reference(&Problem::name()), "application/problem+json", "There is none.").build();
     let event = operation("event", "history", "One event")
         .parameter(parameter("position", ParameterIn::Path, "Its place in the history.", Type::Integer))
-        .response("200", json(reference(&EventView::name()), "application/json", "Found.").build())
+        .response("200", in_forms(&EventView::name(), "Found.", cloud::MEDIA_TYPE, cloud_event()))
         .response("404", missing)
         .build();
     let plain = |id: &str, summary: &str| {

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::order::{self, Order, Timestamp};
 use crate::payment::{self, Payment};
 use crate::plan::{self, Plan};
+use chrono::NaiveDate;
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,6 +107,14 @@ impl Event {
             Self::Plan(it) => it.at(),
             Self::Clock(it) => it.at(),
         }
+    }
+
+    /// The day it counts for in the books: that of [`at`](Self::at) in UTC, or for a step of a plan the day that it
+    /// names, in the plan's time zone. Where a step was done again because an earlier fact came to light, the two differ.
+    #[must_use]
+    pub fn effective_on(&self) -> NaiveDate {
+        let step = if let Self::Plan(it) = self { it.step() } else { None };
+        step.map_or_else(|| self.at().date_naive(), |step| step.effective_on)
     }
 }
 

@@ -12,7 +12,7 @@ pub mod recorded;
 pub mod seal;
 
 pub use log::{
-    Batch, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,
+    Batch, Found, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,
 };
 pub use recorded::{Recorded, Unreadable};
 pub use sqlx::PgPool;

@@ -1,5 +1,9 @@
 //! The event log on PostgreSQL: append a batch, read in order, look up keys.
 
+mod history;
+
+pub use history::{Found, HistoryFilter};
+
 use crate::pool;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::StreamName;
@@ -149,17 +153,6 @@ pub struct Stored {
     pub metadata: Vec<u8>,
 }
 
-/// Which events of a merchant are wanted; all, by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistoryFilter {
-    /// Of streams of this category, for example `order`.
-    pub category: Option<String>,
-    /// Of streams with this name.
-    pub name: Option<String>,
-    /// Of this kind, for example `order-placed.v1`.
-    pub kind: Option<String>,
-}
-
 /// Why the log did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -302,28 +295,6 @@ impl Log {
             "{EVENT} {ITS_STREAM} where e.position > $1 and e.position <= $2 and e.kind = any($3) order by e.position limit $4"
         );
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(up_to).bind(kinds);
-        Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
-    }
-
-    /// A merchant's next events after a position, in order; at most `limit` and [`READ_EVENTS_MAX`].
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
-    pub async fn history(
-        &self,
-        merchant: &MerchantId,
-        filter: &HistoryFilter,
-        after: Position,
-        limit: i64,
-    ) -> Result<Vec<Stored>, LogError> {
-        // One stream is found by its name; otherwise it is a walk along the positions.
-        let found_by = if filter.name.is_some() { STREAM_FIRST } else { ITS_STREAM };
-        let sql = format!(
-            "{EVENT} {found_by} where e.position > $1 and s.merchant_id = $2 and ($3::text is null or s.category = $3) \
-             and ($4::text is null or s.name = $4) and ($5::text is null or e.kind = $5) order by e.position limit $6"
-        );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(merchant.as_str());
-        let rows = rows.bind(&filter.category).bind(&filter.name).bind(&filter.kind);
         Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 

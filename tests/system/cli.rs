@@ -37,7 +37,7 @@ fn import(system: &System, arguments: &[&str]) -> Run {
 async fn help_says_what_each_command_is_for() {
     let system = System::new().await;
     let help = system.mizan(&["--help"]).exits(DONE).stdout;
-    for command in ["serve", "demo", "import", "replay", "rebuild", "openapi", "doctor", "key"] {
+    for command in ["serve", "demo", "import", "replay", "audit", "export", "rebuild", "openapi", "doctor", "key"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is not in the help:\n{help}");
         let own = system.mizan(&[command, "--help"]).exits(DONE).stdout;
         assert!(own.contains("Usage: mizan") && own.lines().next().unwrap().len() > 10, "{own}");

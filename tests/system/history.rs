@@ -86,11 +86,14 @@ async fn filters_leave_out_and_never_reorder() {
     let api = with_history(&system).await;
     let all = api.events().await;
     type Wanted = fn(&Value) -> bool;
-    let cases: [(&str, Wanted); 4] = [
+    let cases: [(&str, Wanted); 7] = [
         ("&kind=order-placed.v1", |it| it["kind"] == "order-placed.v1"),
         ("&category=payment", |it| it["stream"].as_str().unwrap().starts_with("payment/")),
         ("&stream=order/o-7", |it| it["stream"] == "order/o-7"),
         ("&stream=order/nobody", |_| false),
+        ("&kind=order-placed.v1&kind=payment-received.v1", |it| it["kind"] != "order-payment-allocated.v1"),
+        ("&kind[in]=order-payment-allocated.v1,order-lost.v1", |it| it["kind"] == "order-payment-allocated.v1"),
+        ("&category=order&kind=payment-received.v1", |_| false),
     ];
     for (query, is_wanted) in cases {
         let wanted: Vec<&Value> = all.iter().filter(|it| is_wanted(it)).collect();
@@ -102,6 +105,83 @@ async fn filters_leave_out_and_never_reorder() {
         let request = api.request(reqwest::Method::GET, &path).header("accept", "application/x-ndjson");
         assert_eq!(api.send(request).await.lines().iter().collect::<Vec<_>>(), wanted, "{query} as lines");
     }
+}
+
+/// A story is what one command began, and a moment is a place in the history.
+#[tokio::test]
+async fn stories_and_moments_are_found() {
+    let system = System::new().await;
+    let api = with_history(&system).await;
+    let all = api.events().await;
+    let received = all.iter().find(|it| it["stream"] == "payment/p-7").unwrap();
+    let found = async |query: &str| {
+        let pages = in_pages(&api, query, 2).await;
+        let request = api.request(reqwest::Method::GET, &format!("/v1/events?{}", &query[1..]));
+        assert_eq!(api.send(request.header("accept", "application/x-ndjson")).await.lines(), pages, "{query}");
+        pages
+    };
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let story = found(&format!("&correlation_id={}", text(&received["metadata"]["correlation_id"]))).await;
+    let kinds: Vec<_> = story.iter().map(|it| text(&it["kind"])).collect();
+    assert_eq!(kinds, ["payment-received.v1", "order-payment-allocated.v1"]);
+    let consequence = found(&format!("&causation_id={}", text(&received["event_id"]))).await;
+    assert_eq!(consequence, story[1..]);
+    assert!(found(&format!("&causation_id={}", text(&received["metadata"]["command_id"]))).await.is_empty());
+    for nth in [0, 50, all.len() - 1] {
+        let moment = text(&all[nth]["recorded_at"]);
+        let is = |it: &Value, wanted: std::cmp::Ordering| text(&it["recorded_at"]).cmp(&moment) == wanted;
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let count = |wanted: &[std::cmp::Ordering]| all.iter().filter(|it| wanted.iter().any(|w| is(it, *w))).count();
+        for (operator, wanted) in
+            [("gte", &[Equal, Greater][..]), ("gt", &[Greater]), ("lte", &[Less, Equal]), ("lt", &[Less])]
+        {
+            let found = found(&format!("&recorded_at[{operator}]={moment}")).await;
+            assert_eq!(found.len(), count(wanted), "{operator} {moment}");
+        }
+    }
+}
+
+/// Whoever has an answer knows how far the history had come when it was given.
+#[tokio::test]
+async fn every_answer_names_the_position_it_was_served_at() {
+    let system = System::new().await;
+    let api = with_history(&system).await;
+    let head = api.head().await;
+    for (path, accept) in [
+        ("events?limit=3", "application/json"),
+        ("events?stream=order/nobody", "application/json"),
+        ("events", "application/x-ndjson"),
+        ("events/7", "application/json"),
+        ("events/7", "application/cloudevents+json"),
+        ("events?limit=3", "application/cloudevents-batch+json"),
+    ] {
+        let answer = api.send(api.request(reqwest::Method::GET, &format!("/v1/{path}")).header("accept", accept)).await;
+        let said = (answer.status, answer.header("content-type"), answer.header("mizan-position"));
+        assert_eq!(said, (200, Some(accept), Some(head.to_string().as_str())), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn cloud_events_come_in_batches_that_lead_to_the_next() {
+    let system = System::new().await;
+    let api = with_history(&system).await;
+    let all = api.events().await;
+    let mut next = Some("/v1/events?limit=50&category=order".to_owned());
+    let mut read = Vec::new();
+    while let Some(path) = next {
+        let request = api.request(reqwest::Method::GET, &path).header("accept", "application/cloudevents-batch+json");
+        let answer = api.send(request).await;
+        read.extend(answer.ok().as_array().unwrap().iter().cloned());
+        let link = answer.header("link").map(|it| it.strip_prefix('<').unwrap().split_once('>').unwrap().0.to_owned());
+        next = link;
+    }
+    let orders: Vec<&Value> = all.iter().filter(|it| it["stream"].as_str().unwrap().starts_with("order/")).collect();
+    assert_eq!(read.len(), orders.len());
+    for (cloud, event) in read.iter().zip(orders) {
+        assert_eq!((&cloud["id"], &cloud["data"]), (&event["event_id"], &event["data"]));
+    }
+    let request = api.request(reqwest::Method::GET, "/v1/events/1").header("accept", "application/cloudevents+json");
+    assert_eq!(api.send(request).await.ok(), read[0]);
 }
 
 /// What a command was answered is what is kept, to the byte, with who asked and as part of what.

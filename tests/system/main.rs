@@ -13,6 +13,7 @@ mod audit;
 mod bulk;
 mod cli;
 mod crash;
+mod exports;
 mod history;
 mod idempotency;
 mod lists;

@@ -123,6 +123,11 @@ async fn answers_are_what_the_document_says() {
     }
     conforms(&document, answers("/v1/events"), &api.get("/v1/events").await.ok(), "events");
     conforms(&document, answers("/v1/events/{position}"), &api.get("/v1/events/1").await.ok(), "event");
+    let cloud = &document["components"]["schemas"]["CloudEvent"];
+    let request = api.request(Method::GET, "/v1/events").header("accept", "application/cloudevents-batch+json");
+    for event in api.send(request).await.ok().as_array().unwrap() {
+        conforms(&document, cloud, event, "cloud event");
+    }
     conforms(&document, answers("/readyz"), &api.get("/readyz").await.ok(), "ready");
     let many = [
         json!({ "command": "place-order", "data": { "order_id": 1 } }),

@@ -1,96 +1,209 @@
-//! `mizan export`: the whole history as a file that `mizan audit verify` needs nothing else to check.
+//! `mizan export`: the history for those who do not ask the API. Whole and sealed for auditors, as CloudEvents for other
+//! programs, or its entries as a journal: a table, or a book that hledger and beancount read.
 //!
-//! Event by event, in constant memory, up to the last checkpoint; what was not sealed yet is sealed first.
+//! Everything is read from the log, event by event, in constant memory; no read model is trusted.
+
+mod accounts;
+mod beancount;
+mod bundle;
+mod hledger;
+mod output;
+mod parquet;
+mod selection;
+mod table;
+mod totals;
 
 use super::{Outcome, grouped};
 use crate::engine::{Place, open_log};
+use crate::events::cloud::CloudEvent;
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use mizan_store::seal::history::{First, Last, Line, VERSION};
-use mizan_store::seal::scan::{SCAN_EVENTS, scan};
-use mizan_store::seal::sealer::keys_text;
-use mizan_store::seal::{Leaf, Sealer, tables};
-use mizan_store::{Log, Position, pool};
-use serde::Serialize;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
+use mizan_domain::{Entry, wire};
+use mizan_store::{Log, Position, Recorded, Stored};
+use output::Output;
+use selection::{Selection, Wanted};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use totals::Totals;
 
-const BUFFER_BYTES: usize = 1 << 20;
+/// How many events are in memory at a time.
+const CHUNK_EVENTS: i64 = 1_000;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The file to write; - for standard output
     #[arg(default_value = "-")]
     file: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::History)]
+    format: Format,
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The whole history with its seal, which `mizan audit verify` can check anywhere
+    History,
+    /// Every event as a CloudEvent 1.0, one JSON object a line
+    Cloudevents,
+    /// The journal as a table, a posting a line
+    JournalCsv,
+    /// The same table as a Parquet file
+    JournalParquet,
+    /// The journal as a book for hledger
+    Hledger,
+    /// The journal as a book for beancount
+    Beancount,
 }
 
 pub(super) async fn run(place: Place, args: Args) -> Outcome {
-    let output: Box<dyn Write + Send> = if args.file.as_os_str() == "-" {
-        Box::new(std::io::stdout())
-    } else {
-        let file = File::create(&args.file);
-        Box::new(file.map_err(|error| format!("{} cannot be written: {error}", args.file.display()))?)
-    };
+    if args.format == Format::History && !args.selection.is_everything() {
+        return Err(
+            "a part of the history cannot be verified: --from, --to and --merchant need another --format".into()
+        );
+    }
     let (log, cluster) = open_log(&place).await?;
-    let mut sealer = Sealer::new(log.clone(), &place.data_dir);
-    let exported = export(&log, &mut sealer, BufWriter::with_capacity(BUFFER_BYTES, output)).await;
+    let written = export(&log, &place.data_dir, &args).await;
     log.pool().close().await;
     if let Some(cluster) = cluster {
         cluster.stop().await;
     }
-    let events = grouped(i128::from(exported?));
-    let _closed = writeln!(std::io::stderr(), "{events} events, up to the last checkpoint");
+    let _closed = write!(std::io::stderr(), "{}", written?);
     Ok(ExitCode::SUCCESS)
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-async fn export(log: &Log, sealer: &mut Sealer, mut output: impl Write) -> Result<u64, Failure> {
-    if let Err(error) = sealer.seal().await {
-        let _closed = writeln!(std::io::stderr(), "mizan: the newest events are not sealed and left out: {error}");
+/// Writes the file, and gives back what to say of it.
+async fn export(log: &Log, data_dir: &Path, args: &Args) -> Result<String, Failure> {
+    let wanted = args.selection.find(log).await?;
+    if matches!(args.format, Format::Hledger | Format::Beancount) && wanted.merchants.len() > 1 {
+        let names = wanted.merchants.join(", ");
+        return Err(format!("a book is of one merchant: say which with --merchant ({names})").into());
     }
-    let mut tx = pool::transaction(log.pool()).await?;
-    let keys = keys_text(&mut tx).await?.ok_or("the history was never sealed")?;
-    let last = tables::last_checkpoint(&mut tx).await?.ok_or("the history has no checkpoint")?;
-    let end = last.size;
-    line(&mut output, &First { mizan_history: VERSION, keys, checkpoint: last.note })?;
-    let bar = ProgressBar::new(end.number().unsigned_abs());
-    let style = "{bar:40} {percent:>3} %  {pos} of {len} events, {per_sec}";
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let (mut after, mut written) = (Position::START, 0);
-    while after < end {
-        let up_to = Position::new(after.number().saturating_add(SCAN_EVENTS).min(end.number()));
-        let mut failed = None;
-        scan(&mut tx, (after, up_to), |leaf| match event(&mut output, &leaf) {
-            Ok(()) => {
-                written += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })
-        .await?;
-        if let Some(error) = failed {
-            return Err(error);
+    let mut output = Output::open(&args.file)?;
+    let told = match args.format {
+        Format::History => {
+            let events = bundle::write(log, data_dir, &mut output).await?;
+            format!("{} events, up to the last checkpoint\n", grouped(i128::from(events)))
         }
-        after = up_to;
-        bar.set_position(after.number().unsigned_abs());
+        Format::Cloudevents => cloud_events(log, &wanted, &mut output).await?,
+        Format::JournalCsv => journal(log, &wanted, Pen::Csv(Box::new(table::Pen::begin(&mut output)?))).await?,
+        Format::JournalParquet => {
+            journal(log, &wanted, Pen::Parquet(Box::new(parquet::Pen::begin(&mut output)?))).await?
+        }
+        Format::Hledger => journal(log, &wanted, Pen::Hledger(hledger::Pen::begin(&mut output, &wanted)?)).await?,
+        Format::Beancount => {
+            journal(log, &wanted, Pen::Beancount(beancount::Pen::begin(&mut output, &wanted)?)).await?
+        }
+    };
+    output.finish()?;
+    Ok(told)
+}
+
+async fn cloud_events(log: &Log, wanted: &Wanted, output: &mut Output) -> Result<String, Failure> {
+    let mut events: i64 = 0;
+    follow(log, wanted, |stored| {
+        if wanted.asks_for_days() {
+            let event = wire::read(&stored.kind, &stored.payload);
+            let event = event.map_err(|error| format!("position {}: {error}", stored.position))?;
+            if !wanted.has_day(event.effective_on()) {
+                return Ok(());
+            }
+        }
+        events += 1;
+        serde_json::to_writer(&mut *output, &CloudEvent::try_from(stored)?)?;
+        Ok(output.write_all(b"\n")?)
+    })
+    .await?;
+    Ok(format!("{} events, {wanted}\n", grouped(events)))
+}
+
+/// A journal being written.
+enum Pen<'a> {
+    Csv(Box<table::Pen<'a>>),
+    Parquet(Box<parquet::Pen<'a>>),
+    Hledger(hledger::Pen<'a>),
+    Beancount(beancount::Pen<'a>),
+}
+
+impl Pen<'_> {
+    fn write(&mut self, recorded: &Recorded, entry: &Entry) -> Result<(), Failure> {
+        match self {
+            Self::Csv(pen) => pen.write(recorded, entry),
+            Self::Parquet(pen) => pen.write(recorded, entry),
+            Self::Hledger(pen) => pen.write(recorded, entry),
+            Self::Beancount(pen) => pen.write(recorded, entry),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Self::Csv(pen) => pen.finish(),
+            Self::Parquet(pen) => pen.finish(),
+            Self::Hledger(_) | Self::Beancount(_) => Ok(()),
+        }
+    }
+}
+
+/// Every entry of money that moved. What is only expected (an authorisation) is in no book.
+async fn journal(log: &Log, wanted: &Wanted, mut pen: Pen<'_>) -> Result<String, Failure> {
+    let mut totals = Totals::default();
+    follow(log, wanted, |stored| {
+        let recorded = Recorded::try_from(stored)?;
+        let Some(entry) = recorded.event.entry().filter(|it| !it.is_empty()) else { return Ok(()) };
+        if !wanted.has_day(recorded.event.effective_on()) {
+            return Ok(());
+        }
+        totals.add(entry);
+        pen.write(&recorded, entry)
+    })
+    .await?;
+    pen.finish()?;
+    totals.told(wanted)
+}
+
+/// Lends every event between the wanted positions that is of the wanted merchant. The database waits for nobody: a chunk
+/// is read to its end before the first of it is written, however slow the reader at the other end of a pipe.
+async fn follow(
+    log: &Log,
+    wanted: &Wanted,
+    mut each: impl FnMut(Stored) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let bar = progress_bar(wanted.up_to.number() - wanted.after.number());
+    let mut last = wanted.after;
+    while last < wanted.up_to {
+        let left = wanted.up_to.number() - last.number();
+        let chunk = log.read(last, left.min(CHUNK_EVENTS)).await?;
+        if chunk.is_empty() {
+            return Err(format!("the history should go on after position {last}, and does not").into());
+        }
+        for stored in chunk {
+            if stored.position.number() != last.number() + 1 {
+                return Err(format!("after position {last} comes {}: the history has a hole", stored.position).into());
+            }
+            last = stored.position;
+            if wanted.merchants.contains(&stored.merchant_id) {
+                each(stored)?;
+            }
+        }
+        bar.set_position((last.number() - wanted.after.number()).unsigned_abs());
     }
     bar.finish_and_clear();
-    line(&mut output, &Last { end_after: written })?;
-    output.flush()?;
-    Ok(written)
+    Ok(())
 }
 
-fn event(output: &mut impl Write, leaf: &Leaf<'_>) -> Result<(), Failure> {
-    line(output, &Line::from(leaf))
+/// Shown on a terminal only.
+fn progress_bar(events: i64) -> ProgressBar {
+    let bar = ProgressBar::new(events.max(0).unsigned_abs());
+    let style = "{bar:40} {percent:>3} %  {pos} of {len} events, {per_sec}";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }
 
-fn line(output: &mut impl Write, line: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer(&mut *output, line)?;
-    Ok(output.write_all(b"\n")?)
+/// The first of a range of positions that begins after one.
+fn first_after(after: Position) -> i64 {
+    after.number().saturating_add(1)
 }

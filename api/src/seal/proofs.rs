@@ -2,6 +2,7 @@
 
 use super::{Answered, connect, last, numbers, signed, unavailable};
 use crate::engine::Engine;
+use crate::events;
 use crate::problem::Problem;
 use crate::server::Caller;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -9,7 +10,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mizan_store::seal::proof::{Span, tiles_of};
 use mizan_store::seal::{Hash, Leaf, proof, tables};
-use mizan_store::{HistoryFilter, Position};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -53,9 +53,7 @@ pub(super) async fn inclusion(
 ) -> Answered {
     let [size] = numbers(&request, ["checkpoint_size"])?;
     let number = position.parse().ok().filter(|it: &i64| *it > 0).ok_or_else(|| Problem::not_found("event"))?;
-    let found = engine.log.history(&caller.merchant, &HistoryFilter::default(), Position::new(number - 1), 1).await;
-    let found = found.map_err(|error| Problem::unavailable(error.to_string()))?.into_iter().next();
-    let event = found.filter(|it| it.position.number() == number).ok_or_else(|| Problem::not_found("event"))?;
+    let event = events::single(&engine.log, &caller, number).await?.ok_or_else(|| Problem::not_found("event"))?;
     let mut connection = connect(&engine).await?;
     let checkpoint = match size {
         Some(size) if size < number => {

@@ -3,8 +3,11 @@
 use crate::database::Database;
 use crate::given::{append, append_one, batch, event, events, first, history, ids_of, merchant, stream};
 use mizan_domain::event::StreamName;
+use mizan_domain::metadata::Metadata;
+use mizan_domain::text::Text;
 use mizan_store::log::READ_EVENTS_MAX;
 use mizan_store::{HistoryFilter, Log, NewEvent, Position, StreamAppend};
+use uuid::Uuid;
 
 #[tokio::test]
 async fn a_new_log_is_empty() {
@@ -94,9 +97,10 @@ async fn a_merchants_history_holds_what_was_asked_for() {
     }
     let asked = async |log: &Log, owner: &str, filter: [Option<&str>; 3], after: i64, limit: i64| {
         let [category, name, kind] = filter.map(|it| it.map(str::to_owned));
-        let filter = HistoryFilter { category, name, kind };
-        let stored = log.history(&merchant(owner), &filter, Position::new(after), limit).await.unwrap();
-        ids_of(&stored).iter().map(|id| written.iter().position(|it| it == id).unwrap()).collect::<Vec<_>>()
+        let filter = HistoryFilter { category, name, kinds: kind.into_iter().collect(), ..HistoryFilter::default() };
+        let range = (Position::new(after), log.head().await.unwrap());
+        let found = log.history(&merchant(owner), &filter, range, limit).await.unwrap();
+        ids_of(&found.events).iter().map(|id| written.iter().position(|it| it == id).unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(asked(&log, "m-1", [None; 3], 0, 10).await, [0, 2, 3, 4]);
     assert_eq!(asked(&log, "m-1", [None; 3], 1, 2).await, [2, 3]);
@@ -108,6 +112,81 @@ async fn a_merchants_history_holds_what_was_asked_for() {
     assert_eq!(asked(&log, "m-1", [None, None, Some("order-placed.v1")], 0, 10).await, [0, 3]);
     assert_eq!(asked(&log, "m-1", [Some("order"), Some("y"), Some("order-closed.v1")], 0, 10).await, [4]);
     assert!(asked(&log, "m-1", [Some("Order"), None, None], 0, 10).await.is_empty());
+}
+
+/// The search looks at the bytes as they are written, so it holds only as long as they are written so.
+#[tokio::test]
+async fn a_story_is_found_by_its_first_command_and_by_its_cause() {
+    let database = Database::new().await;
+    let log = database.log().await;
+    let id = |nth: u128| Uuid::from_u128(nth);
+    for (nth, correlation, cause) in [(1, 1, None), (2, 1, Some(7)), (3, 3, Some(1)), (4, 1, Some(7))] {
+        let metadata = Metadata {
+            merchant_id: merchant("m-1"),
+            // What looks like a field of the metadata, in a text of it, is none.
+            actor: Text::parse(r#""correlation_id":"00000000-0000-0000-0000-000000000009""#).unwrap(),
+            command_id: id(nth),
+            correlation_id: id(correlation),
+            causation_id: cause.map(id),
+            trace: None,
+        };
+        let one = NewEvent { metadata: serde_json::to_vec(&metadata).unwrap(), ..event() };
+        let name = format!("o-{nth}");
+        append_one(&log, StreamAppend { events: vec![one], ..append(&name, 0, 0) }).await.unwrap();
+    }
+    let found = async |correlation_id: Option<u128>, causation_id: Option<u128>| {
+        let (correlation_id, causation_id) = (correlation_id.map(id), causation_id.map(id));
+        let filter = HistoryFilter { correlation_id, causation_id, ..HistoryFilter::default() };
+        let range = (Position::START, log.head().await.unwrap());
+        let found = log.history(&merchant("m-1"), &filter, range, 10).await.unwrap();
+        found.events.iter().map(|it| it.position.number()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Some(1), None).await, [1, 2, 4]);
+    assert_eq!(found(None, Some(7)).await, [2, 4]);
+    assert_eq!(found(Some(1), Some(7)).await, [2, 4]);
+    assert_eq!(found(Some(3), Some(1)).await, [3]);
+    assert!(found(Some(9), None).await.is_empty() && found(Some(7), None).await.is_empty());
+}
+
+/// Recorded time never goes back, so a moment is a place: without an index, and to the microsecond.
+#[tokio::test]
+async fn a_moment_is_a_place_in_the_history() {
+    let database = Database::new().await;
+    let log = database.log().await;
+    let early = chrono::DateTime::UNIX_EPOCH;
+    assert_eq!(log.last_before(early).await.unwrap(), Some(Position::START));
+    for nth in 0..7 {
+        append_one(&log, append(&format!("o-{nth}"), 0, nth % 3 + 1)).await.unwrap();
+    }
+    let all = history(&log).await;
+    let microsecond = chrono::TimeDelta::microseconds(1);
+    for it in &all {
+        for moment in [it.recorded_at - microsecond, it.recorded_at, it.recorded_at + microsecond] {
+            let before = all.iter().filter(|other| other.recorded_at < moment).count();
+            let place = log.last_before(moment).await.unwrap().unwrap();
+            assert_eq!(place.number(), i64::try_from(before).unwrap(), "{moment}");
+            let filter = HistoryFilter { recorded_from: Some(moment), ..HistoryFilter::default() };
+            let head = log.head().await.unwrap();
+            let found = log.history(&merchant("m-1"), &filter, (Position::START, head), 100).await.unwrap();
+            assert_eq!((found.events.len(), found.reached), (all.len() - before, head));
+            let filter = HistoryFilter { recorded_before: Some(moment), ..HistoryFilter::default() };
+            let found = log.history(&merchant("m-1"), &filter, (Position::START, head), 100).await.unwrap();
+            assert_eq!((found.events.len(), found.reached), (before, head));
+        }
+    }
+    assert_eq!(log.last_before(early).await.unwrap(), Some(Position::START));
+}
+
+#[tokio::test]
+async fn merchants_are_named_once_each() {
+    let database = Database::new().await;
+    let log = database.log().await;
+    assert!(log.merchants().await.unwrap().is_empty());
+    for (nth, owner) in ["m-2", "m-1", "m-10", "m-2"].into_iter().enumerate() {
+        let asked = StreamAppend { merchant: merchant(owner), ..append(&format!("o-{nth}"), 0, 1) };
+        append_one(&log, asked).await.unwrap();
+    }
+    assert_eq!(log.merchants().await.unwrap(), ["m-1", "m-10", "m-2"]);
 }
 
 #[tokio::test]

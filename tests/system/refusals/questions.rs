@@ -75,6 +75,11 @@ async fn a_wrong_parameter_is_named_and_told_what_would_be_right() {
         ("events?kind=%00", "bad_value", "?kind"),
         ("events?category=%00", "bad_value", "?category"),
         ("events?colour=red", "bad_parameter", "?colour"),
+        ("events?correlation_id=o-1", "bad_parameter", "?correlation_id"),
+        ("events?causation_id=", "bad_parameter", "?causation_id"),
+        ("events?recorded_at[gte]=yesterday", "bad_parameter", "?recorded_at[gte]"),
+        ("events?recorded_at=2026-01-31T12:00:00Z", "bad_parameter", "?recorded_at"),
+        ("events?category=order&category=payment", "repeated_parameter", "?category"),
     ];
     for (path, code, pointer) in events {
         it.expect(path, it.api.request(Method::GET, &format!("/v1/{path}")), 400, code, pointer).await;
