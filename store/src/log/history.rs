@@ -79,7 +79,11 @@ impl Log {
         let begun = Instant::now();
         let mut events = Vec::new();
         while from < end && begun.elapsed() < SEARCH_MAX {
-            let to = if filter.name.is_some() { end } else { end.min(Position::new(from.number() + WINDOW_EVENTS)) };
+            let to = if filter.name.is_some() {
+                end
+            } else {
+                end.min(Position::new(from.number().saturating_add(WINDOW_EVENTS)))
+            };
             let left = limit - i64::try_from(events.len()).unwrap_or(limit);
             let mut sql = wanted(merchant, filter, (from, to));
             // In one stream revisions run as positions do, and are what its index has.
