@@ -9,7 +9,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check tools test-tools
+.PHONY: help run test check bench tools test-tools
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -36,6 +36,9 @@ test: check test-tools ## every check and every test, doc tests included
 check: tools ## formatting and lints, warnings are errors
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: tools ## measure ten thousand plans over a year; prints figures, never fails
+	CARGO_TARGET_DIR=$(TARGET) cargo run --release --manifest-path bench/Cargo.toml -- plans
 
 tools: ## install what is missing: C compiler, Rust, PostgreSQL
 	@scripts/bootstrap.sh
