@@ -119,7 +119,7 @@ impl Engine {
     /// # Errors
     /// [`NotDone`].
     pub async fn command(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
-        let writer = self.writer.clone();
+        let mut writer = self.writer.clone();
         if context.dry_run {
             let done = writer.ask(command, context.clone()).await?;
             let is_new = !done.replayed;
@@ -134,7 +134,7 @@ impl Engine {
             if is_clock {
                 timers.pass_own(&context.merchant).await?;
             }
-            let consequences = match policies::settle(&writer, &context, &done).await {
+            let consequences = match policies::settle(&mut writer, &context, &done).await {
                 Ok(consequences) => consequences,
                 Err(not_done) => {
                     // The command itself is recorded: the follower does the rest.

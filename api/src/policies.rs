@@ -5,7 +5,7 @@
 //! after a crash in between.
 
 use crate::write::{Context, Done, Happened, NotDone, Writer};
-use mizan_domain::event::Event;
+use mizan_domain::event::{Command, Event};
 use mizan_domain::metadata::reaction_id;
 use mizan_domain::policy;
 use mizan_domain::text::Text;
@@ -20,6 +20,18 @@ const FOLLOW_EVENTS_MAX: i64 = 1_000;
 /// The ordinal of the command that records a policy's refused command, far beyond the ordinals of the commands.
 const ON_REFUSAL: usize = 1_000_000;
 
+/// Who does the commands of policies: the writer for good, a preview without writing.
+pub trait Ask {
+    /// Does a command.
+    fn ask(&mut self, command: Command, context: Context) -> impl Future<Output = Result<Done, NotDone>> + Send;
+}
+
+impl Ask for Writer {
+    fn ask(&mut self, command: Command, context: Context) -> impl Future<Output = Result<Done, NotDone>> + Send {
+        Writer::ask(self, command, context)
+    }
+}
+
 /// An event, and the circumstances that its consequences inherit.
 struct Cause {
     event: Event,
@@ -31,26 +43,26 @@ struct Cause {
 ///
 /// # Errors
 /// [`NotDone`] when the log does not answer; the follower does the rest then.
-pub async fn settle(writer: &Writer, context: &Context, done: &Done) -> Result<Vec<Done>, NotDone> {
+pub async fn settle(asked: &mut impl Ask, context: &Context, done: &Done) -> Result<Vec<Done>, NotDone> {
     let causes = done.events.iter().map(|it| to_cause(it, context)).collect();
-    follow_from(writer, causes).await
+    follow_from(asked, causes).await
 }
 
 fn to_cause(it: &Happened, context: &Context) -> Cause {
     Cause { event: it.event.clone(), event_id: it.event_id, context: context.clone() }
 }
 
-async fn follow_from(writer: &Writer, mut causes: VecDeque<Cause>) -> Result<Vec<Done>, NotDone> {
+async fn follow_from(asked: &mut impl Ask, mut causes: VecDeque<Cause>) -> Result<Vec<Done>, NotDone> {
     let mut consequences = Vec::new();
     while let Some(cause) = causes.pop_front() {
         for (ordinal, command) in policy::react(&cause.event).into_iter().enumerate() {
             let mut context = reaction(&cause, ordinal)?;
-            let answer = match writer.ask(command.clone(), context.clone()).await {
+            let answer = match asked.ask(command.clone(), context.clone()).await {
                 Err(NotDone::Refused(refusal)) => {
                     tracing::info!(%refusal, stream = %command.stream(), "a policy's command was refused");
                     let Some(recorded) = policy::on_refusal(&cause.event, &command) else { continue };
                     context = reaction(&cause, ON_REFUSAL + ordinal)?;
-                    writer.ask(recorded, context.clone()).await
+                    asked.ask(recorded, context.clone()).await
                 }
                 other => other,
             };
@@ -82,9 +94,9 @@ fn reaction(cause: &Cause, ordinal: usize) -> Result<Context, NotDone> {
 }
 
 /// Follows the history for ever and does what was left undone.
-pub async fn follow(log: Log, writer: Writer) {
+pub async fn follow(log: Log, mut writer: Writer) {
     loop {
-        match catch_up(&log, &writer).await {
+        match catch_up(&log, &mut writer).await {
             Ok(true) => continue,
             Ok(false) => (),
             Err(error) => tracing::warn!(%error, "the policies could not follow the history; they try again"),
@@ -97,7 +109,7 @@ pub async fn follow(log: Log, writer: Writer) {
 ///
 /// # Errors
 /// What the log or the writer said; the checkpoint has not moved then.
-pub async fn catch_up(log: &Log, writer: &Writer) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+pub async fn catch_up(log: &Log, writer: &mut Writer) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
     let from = log.policy_checkpoint().await?;
     let head = log.head().await?;
     if head <= from {

@@ -133,7 +133,7 @@ impl Timers {
         let command = Command::Plan(plan::Command::PassTime(plan::PassTime { plan_id, at }));
         let done = self.writer.ask(command, context.clone()).await?;
         if !done.events.is_empty() {
-            policies::settle(&self.writer, &context, &done).await?;
+            policies::settle(&mut self.writer.clone(), &context, &done).await?;
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ mod batch;
 use batch::Batching;
 use mizan_domain::event::{Command, Event, Refusal, StreamName};
 use mizan_domain::id::MerchantId;
+use mizan_domain::metadata::event_id;
 use mizan_domain::text::Text;
+use mizan_domain::wire;
 use mizan_store::{Log, Position, Unreadable};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -84,6 +86,22 @@ pub struct Happened {
     pub payload: Vec<u8>,
     /// What happened.
     pub event: Event,
+}
+
+impl Happened {
+    /// The events of a command on a stream at a revision, written as they are kept.
+    ///
+    /// # Errors
+    /// [`NotDone::Unavailable`] for an event that cannot be written, which no decider makes.
+    pub(crate) fn all(events: Vec<Event>, before: i64, command_id: Uuid) -> Result<Vec<Self>, NotDone> {
+        let numbered = events.into_iter().zip(before + 1..).enumerate();
+        let happened = numbered.map(|(ordinal, (event, revision))| {
+            let written = wire::write(&event).map_err(|error| NotDone::Unavailable(error.to_string()))?;
+            let (kind, payload) = (written.kind, written.payload);
+            Ok(Self { position: None, revision, event_id: event_id(command_id, ordinal), kind, payload, event })
+        });
+        happened.collect()
+    }
 }
 
 /// Why a command was not done. Nothing has happened then, except for [`NotDone::Unavailable`]: after it, the command

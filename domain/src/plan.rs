@@ -9,6 +9,7 @@
 //! in `crate::credit`. This module never moves money itself: payments do, and policies connect them.
 
 pub mod agreement;
+mod amortisation;
 pub mod apr;
 mod books;
 pub mod business_days;
@@ -22,16 +23,15 @@ pub mod frequency;
 mod giving;
 mod held;
 pub mod installment;
-mod installments;
 pub mod interest;
 pub mod late_fees;
 mod ledger;
 pub mod nominal_rate;
 mod past;
 mod refusal;
-mod rules;
 mod running;
 pub mod schedule;
+mod standing;
 #[cfg(test)]
 pub(crate) mod stories;
 pub mod terms;
@@ -51,6 +51,7 @@ pub use ledger::{Allocated, ChargeOff};
 pub use nominal_rate::NominalRate;
 pub use refusal::Refusal;
 pub use schedule::{Absorbs, Amortisation, BadSchedule, Period, Row, ScheduleTerms};
+pub use standing::{Standing, Status, Step};
 pub use terms::{
     Accrual, Allocation, Bucket, Cancels, Component, DownPayment, EarlySettlement, MerchantDiscount, OnRefund,
     Overpayment, RefundPolicy, Terms, TimeZone,

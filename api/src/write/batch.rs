@@ -4,7 +4,7 @@ use super::{CACHE_STREAMS_MAX, Context, Done, Happened, Job, NotDone};
 use lru::LruCache;
 use mizan_domain::event::{Aggregate, Command, StreamName};
 use mizan_domain::id::MerchantId;
-use mizan_domain::metadata::{Metadata, event_id};
+use mizan_domain::metadata::Metadata;
 use mizan_domain::wire;
 use mizan_store::{Batch, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Recorded, StreamAppend};
 use std::collections::{HashMap, HashSet};
@@ -274,20 +274,7 @@ impl Touched {
         if let Some(expected) = context.expected.filter(|expected| *expected != self.state.revision) {
             return Err(NotDone::Stale { expected, actual: self.state.revision });
         }
-        let events = self.state.aggregate.decide(command)?;
-        let numbered = events.into_iter().zip(self.state.revision + 1..).enumerate();
-        let happened = numbered.map(|(ordinal, (event, revision))| {
-            let written = wire::write(&event).map_err(|error| NotDone::Unavailable(error.to_string()))?;
-            Ok(Happened {
-                position: None,
-                revision,
-                event_id: event_id(context.command_id, ordinal),
-                kind: written.kind,
-                payload: written.payload,
-                event,
-            })
-        });
-        happened.collect()
+        Happened::all(self.state.aggregate.decide(command)?, self.state.revision, context.command_id)
     }
 }
 

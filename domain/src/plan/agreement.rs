@@ -3,7 +3,9 @@
 use super::apr::{self, Apr, Flow};
 use super::discount;
 use super::installment::{Installment, Part};
-use super::schedule::{self, BadSchedule, Row};
+use super::late_fees::LateFees;
+use super::nominal_rate::NominalRate;
+use super::schedule::{self, BadSchedule, Row, ScheduleTerms};
 use super::terms::{Bucket, DownPayment, Terms};
 use crate::id::{CustomerId, OrderId, PlanId};
 use crate::invalid::Invalid;
@@ -192,6 +194,16 @@ impl Agreement {
         let discount_earned = discount::unwind(discount, &parts);
         let disclosure = disclose(&offer, down_payment, financed, &schedule);
         Ok(Self { offer, down_payment, financed, discount, schedule, discount_earned, disclosure })
+    }
+
+    /// The late fees of an order of this size, where there are any.
+    pub(super) fn late_fees(&self) -> Option<&LateFees> {
+        LateFees::for_order(&self.offer.terms.late_fees, self.offer.amount)
+    }
+
+    /// The terms of the schedule at another rate.
+    pub(super) fn at_rate(&self, rate: NominalRate) -> ScheduleTerms {
+        ScheduleTerms { rate, ..self.offer.terms.schedule.clone() }
     }
 
     /// The installments before anything happened; the down payment is number 0.

@@ -5,14 +5,14 @@
 //! Installments are paid from customer credit, where payments arrive (docs/decisions/0003-customer-credit-hub.md), and
 //! cash goes back through it.
 
+use super::agreement::Agreement;
 use super::ledger::{ChargeOff, Ledger};
-use super::rules::Rules;
 use crate::account::Account;
 use crate::entry::Balances;
 use chrono::NaiveDate;
 
 /// The balances that the customer's side should have, but for what was financed.
-pub(super) fn customer_side(ledger: &Ledger, rules: Rules<'_>, accrued_to: NaiveDate) -> Balances {
+pub(super) fn customer_side(ledger: &Ledger, agreement: &Agreement, accrued_to: NaiveDate) -> Balances {
     let loss = match ledger.charged_off {
         Some(ChargeOff::Fraud) => Account::BadDebtFraud,
         Some(ChargeOff::Default) | None => Account::BadDebt,
@@ -24,7 +24,11 @@ pub(super) fn customer_side(ledger: &Ledger, rules: Rules<'_>, accrued_to: Naive
             .moved(Account::CustomerCredit, Account::BnplReceivable, it.principal.paid.minor())
             .moved(Account::MerchantPayable, Account::BnplReceivable, it.principal.cancelled.minor())
             .moved(loss.clone(), Account::BnplReceivable, it.principal.written_off.minor())
-            .moved(Account::BnplReceivableInterest, Account::InterestIncome, ledger.accrued(rules, place, accrued_to))
+            .moved(
+                Account::BnplReceivableInterest,
+                Account::InterestIncome,
+                ledger.accrued(agreement, place, accrued_to),
+            )
             .moved(Account::CustomerCredit, Account::BnplReceivableInterest, it.interest.paid.minor())
             .moved(Account::BnplReceivableFee, Account::LateFee, fees)
             .moved(Account::CustomerCredit, Account::BnplReceivableFee, it.fee.paid.minor());

@@ -2,10 +2,10 @@
 //!
 //! What was answered of an installment stays; only what is outstanding moves.
 
+use super::agreement::Agreement;
 use super::installment::{Installment, Part};
 use super::ledger::{Allocated, Ledger};
 use super::nominal_rate::NominalRate;
-use super::rules::Rules;
 use super::schedule::{self, Period, ScheduleTerms};
 use super::terms::{Component, Overpayment, When};
 use crate::money::Money;
@@ -33,7 +33,7 @@ impl Ledger {
     /// Pays principal now, and shares what is left over the payments to come, smaller or fewer.
     pub(super) fn prepay_evenly(
         &mut self,
-        rules: Rules<'_>,
+        agreement: &Agreement,
         on: NaiveDate,
         left: &mut i128,
         allocated: &mut Vec<Allocated>,
@@ -46,9 +46,9 @@ impl Ledger {
             return;
         }
         let usual = self.installments.get(first).map_or(0, Installment::open);
-        let terms = rules.at_rate(self.rate);
+        let terms = agreement.at_rate(self.rate);
         let (rest, periods) = (self.money(outstanding - prepaid), self.periods_at(&to_come));
-        let shares = match rules.terms().overpayment {
+        let shares = match agreement.offer.terms.overpayment {
             Overpayment::ReduceCount => schedule::reschedule_keeping_payment(&terms, rest, &periods, self.money(usual)),
             Overpayment::NextInstallment
             | Overpayment::LastInstallment
@@ -73,12 +73,12 @@ impl Ledger {
     }
 
     /// Moves everything outstanding to new installments. Interest that time has not earned is asked anew.
-    pub(super) fn re_age(&mut self, rules: Rules<'_>, on: NaiveDate, first_due_on: NaiveDate, payments: u32) {
+    pub(super) fn re_age(&mut self, agreement: &Agreement, on: NaiveDate, first_due_on: NaiveDate, payments: u32) {
         let all = self.places(|_, _| true);
         let principal: i128 = all.iter().map(|place| self.principal_at(*place)).sum();
-        let arrears = self.clear(rules, on, &all);
+        let arrears = self.clear(agreement, on, &all);
         let first_number = self.next_number() + u32::from(arrears.outstanding() > 0);
-        let terms = ScheduleTerms { payments, first_due_on: Some(first_due_on), ..rules.at_rate(self.rate) };
+        let terms = ScheduleTerms { payments, first_due_on: Some(first_due_on), ..agreement.at_rate(self.rate) };
         let periods = schedule::periods(&terms, on, payments, first_number);
         let shares = schedule::reschedule(&terms, self.money(principal), &periods);
         self.carry(arrears, on, first_due_on);
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Shares what is late over the installments to come. `false` where none is.
-    pub(super) fn re_amortise(&mut self, rules: Rules<'_>, on: NaiveDate) -> bool {
+    pub(super) fn re_amortise(&mut self, agreement: &Agreement, on: NaiveDate) -> bool {
         let late = self.places(|ledger, place| ledger.installments.get(place).is_some_and(|it| it.due_on <= on));
         let to_come = self.places(|ledger, place| ledger.installments.get(place).is_some_and(|it| it.due_on > on));
         let Some(next_due_on) = to_come.first().and_then(|place| self.installments.get(*place)).map(|it| it.due_on)
@@ -105,9 +105,9 @@ impl Ledger {
             return false;
         };
         let principal: i128 = late.iter().chain(&to_come).map(|place| self.principal_at(*place)).sum();
-        let arrears = self.clear(rules, on, &late);
+        let arrears = self.clear(agreement, on, &late);
         let periods = self.periods_at(&to_come);
-        let shares = schedule::reschedule(&rules.at_rate(self.rate), self.money(principal), &periods);
+        let shares = schedule::reschedule(&agreement.at_rate(self.rate), self.money(principal), &periods);
         self.owe_at(&to_come, &shares);
         self.carry(arrears, on, next_due_on);
         self.tidy();
@@ -115,22 +115,22 @@ impl Ledger {
     }
 
     /// Gives periods that begin on a day or later another rate.
-    pub(super) fn change_rate(&mut self, rules: Rules<'_>, on: NaiveDate, rate: NominalRate) {
+    pub(super) fn change_rate(&mut self, agreement: &Agreement, on: NaiveDate, rate: NominalRate) {
         self.rate = rate;
         let to_come = self.places(|ledger, place| {
             ledger.installments.get(place).is_some_and(|it| it.number > 0 && it.from >= on && it.from < it.until)
         });
         let principal: i128 = to_come.iter().map(|place| self.principal_at(*place)).sum();
         let periods = self.periods_at(&to_come);
-        let shares = schedule::reschedule(&rules.at_rate(rate), self.money(principal), &periods);
+        let shares = schedule::reschedule(&agreement.at_rate(rate), self.money(principal), &periods);
         self.owe_at(&to_come, &shares);
     }
 
     /// Nothing is outstanding of these any more; gives back interest that time has earned, and the fees.
-    fn clear(&mut self, rules: Rules<'_>, on: NaiveDate, places: &[usize]) -> Installment {
+    fn clear(&mut self, agreement: &Agreement, on: NaiveDate, places: &[usize]) -> Installment {
         let (mut interest, mut fee) = (0, 0);
         for place in places {
-            let earned = self.earned(rules, *place, on);
+            let earned = self.earned(agreement, *place, on);
             let Some(it) = self.installments.get_mut(*place) else { continue };
             interest += (earned - it.interest.paid.minor()).max(0).min(it.interest.outstanding());
             fee += it.fee.outstanding();

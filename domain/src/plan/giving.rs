@@ -4,13 +4,13 @@
 use super::books;
 use super::command::RefundPlan;
 use super::event::*;
-use super::ledger::Cancelled;
+use super::ledger::RefundEffect;
 use super::refusal::Refusal;
 use super::running::{Deed, Payment, Running};
 use super::terms::OnRefund;
 use super::work::{Decided, Moment, Work};
 use crate::id::{PaymentId, RefundId};
-use crate::money::Money;
+use crate::money::{Currency, Money};
 use crate::rate::Rounding;
 
 impl Work {
@@ -35,35 +35,34 @@ impl Work {
     }
 
     fn give_back(&mut self, moment: Moment, asked: &RefundPlan) -> Result<(), Refusal> {
+        let agreement = &self.plan.agreement;
         let mut next = self.plan.clone();
         let interest = self.plan.interest_to_return(asked.amount.minor());
-        let Cancelled { debt, recovered, cash } =
-            next.ledger.refund(self.plan.rules(), moment.on, asked.amount.minor(), None);
+        let RefundEffect { debt, recovered, cash } =
+            next.ledger.refund(agreement, moment.on, asked.amount.minor(), None);
         next.ledger.totals.interest_returned += interest;
         let cash_back = self.plan.cash_back(&asked.refund_id, cash + interest, interest > 0);
         let share = self.plan.merchant_share(asked.amount.minor());
-        let mut moved = self.nothing_moved();
-        match self.plan.rules().terms().merchant_discount.on_refund {
-            OnRefund::Returned => moved = books::discount_returned(moved, share.unearned, share.earned),
-            OnRefund::Kept => moved = books::discount_earned(moved, share.unearned),
-        }
-        let returned = match self.plan.rules().terms().merchant_discount.on_refund {
-            OnRefund::Returned => share.unearned + share.earned,
-            OnRefund::Kept => 0,
+        let (moved, returned) = match agreement.offer.terms.merchant_discount.on_refund {
+            OnRefund::Returned => {
+                let moved = books::discount_returned(self.nothing_moved(), share.unearned, share.earned);
+                (moved, share.unearned + share.earned)
+            }
+            OnRefund::Kept => (books::discount_earned(self.nothing_moved(), share.unearned), 0),
         };
         next.merchant.unearned -= share.unearned;
         next.merchant.payable -= asked.amount.minor() - returned;
-        let cancelled = debt.iter().map(|(_, amount)| amount).sum();
+        let order_id = agreement.offer.order_id.clone();
         let money = |minor: i128| Money::of_minor(minor, asked.amount.currency());
-        let event = |step| {
+        self.record(moment, next, moved, |step| {
             Event::Refunded(Box::new(Refunded {
                 step,
                 refund_id: asked.refund_id.clone(),
                 source: asked.source,
-                order_id: self.plan.agreement.offer.order_id.clone(),
+                order_id,
                 amount: asked.amount,
-                cancelled: money(cancelled),
-                debt: debt.iter().map(|(number, it)| CancelledDebt { number: *number, amount: money(*it) }).collect(),
+                cancelled: money(debt.iter().map(|(_, it)| it).sum()),
+                debt: cancelled_debt(&debt, asked.amount.currency()),
                 recovered: money(recovered),
                 cash: money(cash),
                 cash_back,
@@ -73,12 +72,7 @@ impl Work {
                 discount_unearned: money(share.unearned),
                 reason: asked.reason.clone(),
             }))
-        };
-        let mut work = Self { plan: self.plan.clone(), events: Vec::new() };
-        work.record(moment, next, moved, event)?;
-        self.plan = work.plan;
-        self.events.append(&mut work.events);
-        Ok(())
+        })
     }
 
     /// The same refund over other debt: what went back in cash has gone, the rest is the customer's credit.
@@ -91,13 +85,12 @@ impl Work {
         interest_returned: Money,
     ) -> Result<(), Refusal> {
         let mut next = self.plan.clone();
-        let again = next.ledger.refund(self.plan.rules(), moment.on, amount.minor(), Some(cash.minor()));
+        let again = next.ledger.refund(&self.plan.agreement, moment.on, amount.minor(), Some(cash.minor()));
         next.ledger.totals.interest_returned += interest_returned.minor();
         let order_id = self.plan.agreement.offer.order_id.clone();
         let money = |minor: i128| Money::of_minor(minor, amount.currency());
         let nothing = money(0);
-        let debt: Vec<CancelledDebt> =
-            again.debt.iter().map(|(number, it)| CancelledDebt { number: *number, amount: money(*it) }).collect();
+        let debt = cancelled_debt(&again.debt, amount.currency());
         self.record(moment, next, self.nothing_moved(), |step| {
             Event::Refunded(Box::new(Refunded {
                 step,
@@ -120,6 +113,11 @@ impl Work {
     }
 }
 
+fn cancelled_debt(debt: &[(u32, i128)], currency: Currency) -> Vec<CancelledDebt> {
+    let each = debt.iter();
+    each.map(|(number, it)| CancelledDebt { number: *number, amount: Money::of_minor(*it, currency) }).collect()
+}
+
 /// The part of the merchant's discount that belongs to a refund.
 struct Share {
     unearned: i128,
@@ -129,7 +127,7 @@ struct Share {
 impl Running {
     /// Interest that was paid and goes back with a refund: its share of the purchase, where the terms return it.
     fn interest_to_return(&self, refund: i128) -> i128 {
-        match self.rules().terms().refund.interest {
+        match self.agreement.offer.terms.refund.interest {
             OnRefund::Kept => 0,
             OnRefund::Returned => {
                 let paid: i128 = self.ledger.installments.iter().map(|it| it.interest.paid.minor()).sum();

@@ -46,7 +46,21 @@ impl Agreed {
                 }
                 self.released.insert(it.reversal_id.clone(), (it.payment_id.clone(), it.amount));
             }
-            _of_another_stage => (),
+            Event::Approved(_)
+            | Event::Cancelled(_)
+            | Event::Opened(_)
+            | Event::MerchantPaid(_)
+            | Event::InstallmentDue(_)
+            | Event::InterestAccrued(_)
+            | Event::PaymentApplied(_)
+            | Event::PaymentReversed(_)
+            | Event::LateFeeCharged(_)
+            | Event::LateFeeWaived(_)
+            | Event::Refunded(_)
+            | Event::Rescheduled(_)
+            | Event::RateChanged(_)
+            | Event::ChargedOff(_)
+            | Event::Unwound(_) => (),
         }
     }
 

@@ -1,12 +1,12 @@
 //! The customer's side of a plan: what is owed of every installment, and how money and debt move over it.
 //!
-//! Everything here is a function of the ledger, the rules, a day and an amount, so that a payment that comes to light
+//! Everything here is a function of the ledger, the agreement, a day and an amount, so that a payment that comes to light
 //! late can be put in its place and everything after it be done again. Nothing here makes events.
 
+use super::agreement::Agreement;
 use super::installment::{Answer, Installment};
 use super::interest;
 use super::nominal_rate::NominalRate;
-use super::rules::Rules;
 use super::terms::{Accrual, Bucket, Component, EarlySettlement, Overpayment, When};
 use crate::money::{Currency, Money};
 use crate::rate::Rounding;
@@ -71,7 +71,7 @@ pub(super) struct Paid {
 
 /// What became of a refund.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Cancelled {
+pub(super) struct RefundEffect {
     /// Debt that fell, in the order it fell.
     pub(super) debt: Vec<(u32, i128)>,
     /// Debt that had been charged off.
@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// Interest of an installment that time has earned by a day, of what the contract asks for it.
-    pub(super) fn earned(&self, rules: Rules<'_>, place: usize, on: NaiveDate) -> i128 {
+    pub(super) fn earned(&self, agreement: &Agreement, place: usize, on: NaiveDate) -> i128 {
         let Some(it) = self.installments.get(place) else { return 0 };
         let owed = it.interest.owed();
         if it.until <= on || it.due_on <= on {
@@ -127,7 +127,7 @@ impl Ledger {
         let later = self.installments.iter().skip(place);
         let balance: i128 = later.map(|it| it.principal.owed()).sum();
         let period = super::Period { number: it.number, from: it.from, until: it.until, due_on: it.due_on };
-        let terms = rules.at_rate(self.rate);
+        let terms = agreement.at_rate(self.rate);
         if terms.amortisation == super::Amortisation::EqualParts {
             // Flat interest is the same every day of the period.
             let (days, period) = ((on - it.from).num_days(), (it.until - it.from).num_days().max(1));
@@ -137,41 +137,41 @@ impl Ledger {
     }
 
     /// Interest of an installment as the books have it: what time has earned, and no less than what was paid.
-    pub(super) fn accrued(&self, rules: Rules<'_>, place: usize, to: NaiveDate) -> i128 {
+    pub(super) fn accrued(&self, agreement: &Agreement, place: usize, to: NaiveDate) -> i128 {
         let Some(it) = self.installments.get(place) else { return 0 };
         let limit = it.interest.owed() - it.interest.written_off.minor();
-        self.earned(rules, place, to).max(it.interest.paid.minor()).min(limit)
+        self.earned(agreement, place, to).max(it.interest.paid.minor()).min(limit)
     }
 
     /// Interest of an installment that stays due when everything is paid on a day.
-    fn interest_at_settlement(&self, rules: Rules<'_>, place: usize, on: NaiveDate) -> i128 {
+    fn interest_at_settlement(&self, agreement: &Agreement, place: usize, on: NaiveDate) -> i128 {
         let Some(it) = self.installments.get(place) else { return 0 };
         let is_current = it.from < on && on < it.until;
-        match rules.terms().early_settlement {
+        match agreement.offer.terms.early_settlement {
             EarlySettlement::ToPeriodEnd if is_current => it.interest.owed(),
-            EarlySettlement::ToPeriodEnd | EarlySettlement::ToDay => self.earned(rules, place, on),
+            EarlySettlement::ToPeriodEnd | EarlySettlement::ToDay => self.earned(agreement, place, on),
         }
     }
 
     /// What pays everything on a day. Interest that time has not earned is never due.
-    pub(super) fn payoff(&self, rules: Rules<'_>, on: NaiveDate) -> i128 {
+    pub(super) fn payoff(&self, agreement: &Agreement, on: NaiveDate) -> i128 {
         let each = self.installments.iter().enumerate().map(|(place, it)| {
-            let interest = self.interest_at_settlement(rules, place, on) - it.interest.paid.minor();
+            let interest = self.interest_at_settlement(agreement, place, on) - it.interest.paid.minor();
             it.principal.outstanding() + it.fee.outstanding() + interest
         });
         each.sum::<i128>().max(0)
     }
 
     /// Takes a payment.
-    pub(super) fn pay(&mut self, rules: Rules<'_>, on: NaiveDate, amount: i128) -> Paid {
+    pub(super) fn pay(&mut self, agreement: &Agreement, on: NaiveDate, amount: i128) -> Paid {
         if self.charged_off.is_some() {
             return self.recover(amount);
         }
         let mut paid = Paid { allocated: Vec::new(), to_credit: 0, recovered: 0, settles: false };
         let was_owed = self.owed() > 0;
         let mut left = amount;
-        if was_owed && amount >= self.payoff(rules, on) {
-            left += self.forgo_interest(rules, on);
+        if was_owed && amount >= self.payoff(agreement, on) {
+            left += self.forgo_interest(agreement, on);
             paid.settles = true;
             for place in 0..self.installments.len() {
                 for component in [Component::Fee, Component::Interest, Component::Principal] {
@@ -179,7 +179,7 @@ impl Ledger {
                 }
             }
         } else {
-            self.allocate(rules, on, &mut left, &mut paid.allocated);
+            self.allocate(agreement, on, &mut left, &mut paid.allocated);
         }
         paid.to_credit = left;
         self.totals.to_credit += left;
@@ -196,10 +196,10 @@ impl Ledger {
     }
 
     /// Cancels the interest that an early settlement saves; gives back what of it was paid already.
-    fn forgo_interest(&mut self, rules: Rules<'_>, on: NaiveDate) -> i128 {
+    fn forgo_interest(&mut self, agreement: &Agreement, on: NaiveDate) -> i128 {
         let mut free = 0;
         for place in 0..self.installments.len() {
-            let kept = self.interest_at_settlement(rules, place, on);
+            let kept = self.interest_at_settlement(agreement, place, on);
             if let Some(it) = self.installments.get_mut(place) {
                 let too_much = (it.interest.paid.minor() - kept).max(0);
                 it.interest.paid.release(Money::of_minor(too_much, it.interest.paid.currency()));
@@ -227,15 +227,15 @@ impl Ledger {
     }
 
     /// Pays bucket by bucket, as the terms' table says.
-    fn allocate(&mut self, rules: Rules<'_>, on: NaiveDate, left: &mut i128, allocated: &mut Vec<Allocated>) {
-        let terms = rules.terms();
+    fn allocate(&mut self, agreement: &Agreement, on: NaiveDate, left: &mut i128, allocated: &mut Vec<Allocated>) {
+        let terms = &agreement.offer.terms;
         let buckets = &terms.allocation.order;
         let is_one_group = |a: &Bucket, b: &Bucket| terms.allocation.by_installment && a.when() == b.when();
         for group in buckets.chunk_by(is_one_group) {
             let Some(when) = group.first().map(|it| it.when()) else { continue };
             if when == When::InAdvance && terms.overpayment != Overpayment::NextInstallment {
                 if group.iter().any(|it| it.component() == Component::Principal) {
-                    self.prepay(rules, on, left, allocated);
+                    self.prepay(agreement, on, left, allocated);
                 }
                 continue;
             }
@@ -250,8 +250,8 @@ impl Ledger {
     }
 
     /// Money beyond the current installment, where it does not simply pay the next one.
-    fn prepay(&mut self, rules: Rules<'_>, on: NaiveDate, left: &mut i128, allocated: &mut Vec<Allocated>) {
-        match rules.terms().overpayment {
+    fn prepay(&mut self, agreement: &Agreement, on: NaiveDate, left: &mut i128, allocated: &mut Vec<Allocated>) {
+        match agreement.offer.terms.overpayment {
             Overpayment::LastInstallment => {
                 let before = self.balances();
                 for place in (0..self.installments.len()).rev() {
@@ -259,9 +259,9 @@ impl Ledger {
                         self.pay_part(place, Component::Principal, left, allocated);
                     }
                 }
-                self.lessen_interest(rules, on, &before);
+                self.lessen_interest(agreement, on, &before);
             }
-            Overpayment::ReduceAmount | Overpayment::ReduceCount => self.prepay_evenly(rules, on, left, allocated),
+            Overpayment::ReduceAmount | Overpayment::ReduceCount => self.prepay_evenly(agreement, on, left, allocated),
             Overpayment::NextInstallment | Overpayment::Credit => (),
         }
     }
@@ -272,10 +272,10 @@ impl Ledger {
     }
 
     /// Interest that time has not earned falls with the balance that it was for.
-    fn lessen_interest(&mut self, rules: Rules<'_>, on: NaiveDate, before: &[i128]) {
+    fn lessen_interest(&mut self, agreement: &Agreement, on: NaiveDate, before: &[i128]) {
         for (place, was) in before.iter().enumerate() {
             let now = self.balance_from(place);
-            let earned = self.earned(rules, place, on);
+            let earned = self.earned(agreement, place, on);
             let Some(it) = self.installments.get_mut(place) else { continue };
             if *was <= now || *was <= 0 {
                 continue;
@@ -287,19 +287,25 @@ impl Ledger {
     }
 
     /// Cancels debt for a refund, and says what has to go back in cash. `cash` is given where that is decided already.
-    pub(super) fn refund(&mut self, rules: Rules<'_>, on: NaiveDate, amount: i128, cash: Option<i128>) -> Cancelled {
+    pub(super) fn refund(
+        &mut self,
+        agreement: &Agreement,
+        on: NaiveDate,
+        amount: i128,
+        cash: Option<i128>,
+    ) -> RefundEffect {
         let mut left = amount - cash.unwrap_or(0);
         let before = self.balances();
         let mut debt = Vec::new();
-        self.cancel(rules, on, &mut left, &mut debt);
-        self.lessen_interest(rules, on, &before);
+        self.cancel(agreement, on, &mut left, &mut debt);
+        self.lessen_interest(agreement, on, &before);
         let given_up: i128 = self.installments.iter().map(|it| it.principal.written_off.minor()).sum();
         let recovered = left.min((given_up - self.totals.recovered - self.totals.refund_recovered).max(0));
         self.totals.refund_recovered += recovered;
         left -= recovered;
         let cash = cash.unwrap_or(0) + left;
         self.totals.cash_back += cash;
-        Cancelled { debt, recovered, cash }
+        RefundEffect { debt, recovered, cash }
     }
 
     fn cancel_at(&mut self, place: usize, at_most: i128, left: &mut i128, debt: &mut Vec<(u32, i128)>) {
@@ -316,9 +322,9 @@ impl Ledger {
         }
     }
 
-    fn cancel(&mut self, rules: Rules<'_>, on: NaiveDate, left: &mut i128, debt: &mut Vec<(u32, i128)>) {
+    fn cancel(&mut self, agreement: &Agreement, on: NaiveDate, left: &mut i128, debt: &mut Vec<(u32, i128)>) {
         let all = 0..self.installments.len();
-        match rules.terms().refund.cancels {
+        match agreement.offer.terms.refund.cancels {
             super::terms::Cancels::LastFirst => all.rev().for_each(|place| self.cancel_at(place, *left, left, debt)),
             super::terms::Cancels::NextFirst => all.for_each(|place| self.cancel_at(place, *left, left, debt)),
             super::terms::Cancels::EveryInstallment => {
@@ -338,7 +344,7 @@ impl Ledger {
                     }
                     let parts = super::ScheduleTerms {
                         amortisation: super::Amortisation::EqualPrincipal,
-                        ..rules.at_rate(NominalRate::ZERO)
+                        ..agreement.at_rate(NominalRate::ZERO)
                     };
                     let shares = super::schedule::reschedule(&parts, self.money(*left), &self.periods_at(&open));
                     for (place, (share, _)) in open.iter().zip(shares) {
@@ -375,11 +381,11 @@ impl Ledger {
     }
 
     /// The next day after `after` on which interest enters the books by the calendar alone.
-    pub(super) fn accrues_next(&self, rules: Rules<'_>, after: NaiveDate) -> Option<NaiveDate> {
+    pub(super) fn accrues_next(&self, agreement: &Agreement, after: NaiveDate) -> Option<NaiveDate> {
         let is_running = |it: &&Installment| it.interest.outstanding() > 0 && it.until > after;
         let running = self.installments.iter().find(is_running)?;
         let tomorrow = super::terms::day_after(after.max(running.from), 1);
-        match rules.terms().accrual {
+        match agreement.offer.terms.accrual {
             Accrual::WithInstallment => None,
             Accrual::Daily => Some(tomorrow),
             Accrual::MonthEnd => Some(super::terms::month_end(tomorrow)),

@@ -31,26 +31,26 @@ impl Running {
 
 impl Ledger {
     fn redo(&mut self, plan: &Running, it: &Transaction) {
-        let rules = plan.rules();
+        let agreement = &plan.agreement;
         match &it.deed {
-            Deed::Payment(payment) => drop(self.pay(rules, it.on, payment.amount.minor())),
+            Deed::Payment(payment) => drop(self.pay(agreement, it.on, payment.amount.minor())),
             Deed::Fee { number, amount, .. } => self.charge(*number, amount.minor()),
             Deed::Waiver { number, amount, .. } => {
                 self.waive(*number, amount.minor());
             }
             Deed::Refund { amount, cash, interest_returned, .. } => {
-                self.refund(rules, it.on, amount.minor(), Some(cash.minor()));
+                self.refund(agreement, it.on, amount.minor(), Some(cash.minor()));
                 self.totals.interest_returned += interest_returned.minor();
             }
             Deed::Reschedule { how, .. } => match how {
                 super::Rescheduling::ReAge { first_due_on, payments } => {
-                    self.re_age(rules, it.on, *first_due_on, *payments);
+                    self.re_age(agreement, it.on, *first_due_on, *payments);
                 }
                 super::Rescheduling::ReAmortise => {
-                    self.re_amortise(rules, it.on);
+                    self.re_amortise(agreement, it.on);
                 }
             },
-            Deed::Rate { rate, .. } => self.change_rate(rules, it.on, *rate),
+            Deed::Rate { rate, .. } => self.change_rate(agreement, it.on, *rate),
             Deed::ChargeOff(how) => self.charge_off(*how),
         }
     }
@@ -121,12 +121,13 @@ impl Work {
             }
             // Only where it is still late, and never more than it was.
             Deed::Fee { number, fee_step, amount } => {
-                let Some((installment, band)) = self.plan.installment(number).zip(self.plan.rules().late_fees()) else {
+                let Some((installment, band)) = self.plan.installment(number).zip(self.plan.agreement.late_fees())
+                else {
                     return Ok(());
                 };
                 let (charged, count) = self.plan.charged();
                 let step = usize::try_from(fee_step).ok().and_then(|place| band.steps.get(place));
-                let (open, order) = (installment.open(), self.plan.rules().order());
+                let (open, order) = (installment.open(), self.plan.agreement.offer.amount);
                 let fee = step.map_or(0, |step| band.fee(step, order, open, charged, count)).min(amount.minor());
                 if open > 0 && fee > 0 { self.charge(moment, number, fee_step, fee) } else { Ok(()) }
             }

@@ -8,7 +8,7 @@ use super::installment::Installment;
 use super::ledger::{ChargeOff, Ledger, Totals};
 use super::nominal_rate::NominalRate;
 use super::refusal::Refusal;
-use super::rules::Rules;
+use super::standing::{Standing, Status, Step};
 use super::terms::Component;
 use crate::entry::Balances;
 use crate::id::{AllocationId, PaymentId, PayoutId, RefundId, RescheduleId, WaiverId};
@@ -142,16 +142,12 @@ impl Running {
         it
     }
 
-    pub(super) fn rules(&self) -> Rules<'_> {
-        Rules { agreement: &self.agreement }
-    }
-
     pub(super) fn today(&self, at: Timestamp) -> NaiveDate {
         self.agreement.offer.terms.time_zone.date_of(at)
     }
 
     pub(super) fn payoff(&self, on: NaiveDate) -> Option<Money> {
-        let amount = self.ledger.payoff(self.rules(), on);
+        let amount = self.ledger.payoff(&self.agreement, on);
         (self.ledger.owed() > 0).then(|| self.ledger.money(amount))
     }
 
@@ -168,7 +164,7 @@ impl Running {
         let ledger = &self.ledger;
         let money = |minor: i128| ledger.money(minor);
         let places = 0..ledger.installments.len();
-        let accrued: i128 = places.map(|place| ledger.accrued(self.rules(), place, self.accrued_to)).sum();
+        let accrued: i128 = places.map(|place| ledger.accrued(&self.agreement, place, self.accrued_to)).sum();
         let paid: i128 = ledger.installments.iter().map(|it| it.interest.paid.minor()).sum();
         let financed = ledger.installments.iter().filter(|it| it.number > 0);
         let owed: i128 = financed.map(|it| it.principal.outstanding() + it.principal.written_off.minor()).sum();

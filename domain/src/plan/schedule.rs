@@ -1,11 +1,11 @@
 //! The schedule of a plan: its periods, its due dates and what is due on them.
 
 use crate::money::Money;
+use crate::plan::amortisation::{Debt, Part};
 use crate::plan::business_days::BusinessDays;
 use crate::plan::day_count::{self, DayCount};
 use crate::plan::digits::{Digits, Precision};
 use crate::plan::frequency::{Frequency, MonthEnd};
-use crate::plan::installments::{Debt, Part};
 use crate::plan::nominal_rate::NominalRate;
 use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@
 use super::books;
 use super::event::*;
 use super::running::{Deed, Running};
+use super::standing::Status;
 use super::terms::day_after;
 use super::work::{Decided, Moment, Work};
 use crate::order::Timestamp;
@@ -36,7 +37,7 @@ impl Running {
         let is_running = status == Status::Open;
         let dues = self.ledger.installments.iter().filter(move |it| is_running && !self.is_told(it.number));
         let dues = dues.map(|it| (it.due_on, Happening::Due { number: it.number }));
-        let accrual = self.ledger.accrues_next(self.rules(), self.accrued_to).filter(move |_| is_running);
+        let accrual = self.ledger.accrues_next(&self.agreement, self.accrued_to).filter(move |_| is_running);
         let accrual = accrual.map(|on| (on, Happening::Accrual));
         let fees = self.fees(with_possible).filter(move |_| is_running);
         dues.chain(accrual).chain(fees)
@@ -48,8 +49,8 @@ impl Running {
 
     /// The fees that an installment draws if it stays unpaid.
     fn fees(&self, with_possible: bool) -> impl Iterator<Item = (NaiveDate, Happening)> {
-        let bands = self.rules().late_fees();
-        let order = self.rules().order();
+        let bands = self.agreement.late_fees();
+        let order = self.agreement.offer.amount;
         let (charged, count) = self.charged();
         bands.into_iter().flat_map(move |band| {
             self.ledger.installments.iter().filter(|it| it.open() > 0).flat_map(move |it| {

@@ -6,6 +6,7 @@ use super::event::*;
 use super::ledger::Ledger;
 use super::refusal::Refusal;
 use super::running::{Deed, Running};
+use super::standing::{Status, Step};
 use super::terms::Component;
 use crate::entry::Balances;
 use crate::id::{AllocationId, PaymentId, PlanId, WaiverId};
@@ -53,8 +54,8 @@ impl Work {
             moved = books::discount_earned(moved, next.merchant.unearned);
             next.merchant.unearned = 0;
         }
-        let before = books::customer_side(&self.plan.ledger, self.plan.rules(), self.plan.accrued_to);
-        let after = books::customer_side(&next.ledger, next.rules(), next.accrued_to);
+        let before = books::customer_side(&self.plan.ledger, &self.plan.agreement, self.plan.accrued_to);
+        let after = books::customer_side(&next.ledger, &next.agreement, next.accrued_to);
         let offer = &self.plan.agreement.offer;
         let entry = after.plus(moved).since(&before).into_entry(Some(offer.customer_id.clone()))?;
         let (installments, removed) = changes(&self.plan.ledger, &next.ledger);
@@ -124,7 +125,7 @@ impl Work {
     pub(super) fn pay(&mut self, moment: Moment, offered: &Offered) -> Result<(), Refusal> {
         self.forgive(moment, offered)?;
         let mut next = self.plan.clone();
-        let paid = next.ledger.pay(self.plan.rules(), moment.on, offered.amount.minor());
+        let paid = next.ledger.pay(&self.plan.agreement, moment.on, offered.amount.minor());
         let (to_credit, recovered) = (self.money(paid.to_credit), self.money(paid.recovered));
         let Offered { application_id, payment_id, method, amount } = offered.clone();
         let (allocated, settles) = (paid.allocated, paid.settles);
@@ -144,7 +145,7 @@ impl Work {
     }
 
     fn forgive(&mut self, moment: Moment, offered: &Offered) -> Result<(), Refusal> {
-        let Some(days) = self.plan.rules().late_fees().and_then(|it| it.waived_within_days) else { return Ok(()) };
+        let Some(days) = self.plan.agreement.late_fees().and_then(|it| it.waived_within_days) else { return Ok(()) };
         let fees = self.plan.transactions.iter().filter_map(|it| match it.deed {
             Deed::Fee { number, fee_step, .. } => Some((number, fee_step, it.on)),
             Deed::Payment(_)
@@ -229,7 +230,7 @@ impl Work {
             let terms = super::ScheduleTerms {
                 payments,
                 first_due_on: Some(first_due_on),
-                ..self.plan.rules().at_rate(self.plan.ledger.rate)
+                ..self.plan.agreement.at_rate(self.plan.ledger.rate)
             };
             let principal = self.plan.ledger.outstanding(Component::Principal).max(1);
             super::schedule::schedule(&terms, self.money(principal), moment.on)
@@ -249,12 +250,12 @@ impl Work {
         let mut next = self.plan.clone();
         match how {
             Rescheduling::ReAge { first_due_on, payments } => {
-                next.ledger.re_age(self.plan.rules(), moment.on, first_due_on, payments);
+                next.ledger.re_age(&self.plan.agreement, moment.on, first_due_on, payments);
                 // What was earned to this day is owed on its own from now on.
                 next.accrued_to = next.accrued_to.max(moment.on);
             }
             Rescheduling::ReAmortise => {
-                if !next.ledger.re_amortise(self.plan.rules(), moment.on) {
+                if !next.ledger.re_amortise(&self.plan.agreement, moment.on) {
                     return Err(Refusal::NothingToCome);
                 }
                 next.accrued_to = next.accrued_to.max(moment.on);
@@ -283,7 +284,7 @@ impl Work {
         rate: super::NominalRate,
     ) -> Result<(), Refusal> {
         let mut next = self.plan.clone();
-        next.ledger.change_rate(self.plan.rules(), moment.on, rate);
+        next.ledger.change_rate(&self.plan.agreement, moment.on, rate);
         self.record(moment, next, self.nothing_moved(), |step| {
             Event::RateChanged(RateChanged { step, reschedule_id, rate })
         })

@@ -25,10 +25,11 @@ fn series(first: &str, every: Frequency, months: i32, amounts: &[(i32, &str)]) -
     flows
 }
 
-/// 12 CFR 1026, Appendix J, (c)(1) to (c)(5), and reference 1.5.
+/// 12 CFR 1026, Appendix J, (c)(1) to (c)(5), which reference 1.5 has in part. Rows without a paragraph are from
+/// elsewhere: their rates were worked out by others with a spreadsheet, or can be by hand.
 #[test]
 fn published_rates_of_regulation_z() {
-    use Frequency::{EveryTwoWeeks, Monthly, SemiMonthly, Weekly};
+    use Frequency::{EveryDays, EveryTwoWeeks, Monthly, SemiMonthly, Weekly};
     /// Name, amount, its day, first payment, their distance (a frequency and its multiple), the payments, the rate.
     type Case = (
         &'static str,
@@ -40,7 +41,7 @@ fn published_rates_of_regulation_z() {
         &'static [(i32, &'static str)],
         &'static str,
     );
-    let cases: [Case; 16] = [
+    let cases: [Case; 23] = [
         ("(c)(1)(i)", "5000", "1978-01-10", "1978-02-10", Monthly, 1, &[(24, "230")], "9.69"),
         ("(c)(1)(ii)", "6000", "1978-02-10", "1978-04-01", Monthly, 1, &[(36, "200")], "11.82"),
         ("(c)(1)(iii)", "5000", "1978-02-23", "1978-03-01", SemiMonthly, 1, &[(24, "219.17")], "10.34"),
@@ -62,8 +63,15 @@ fn published_rates_of_regulation_z() {
             "7.30",
         ),
         ("(c)(5)(i)", "1000", "1978-01-03", "1978-09-15", Monthly, 1, &[(1, "1080")], "11.45"),
-        ("(c)(5)(ii)", "1000", "1978-07-15", "1979-01-15", Monthly, 1, &[(1, "1044")], "8.80"),
-        ("(c)(5)(iv)", "1000", "1978-01-10", "1980-01-10", Monthly, 1, &[(1, "1240")], "11.36"),
+        ("six months, twice a year", "1000", "1978-07-15", "1979-01-15", Monthly, 1, &[(1, "1044")], "8.80"),
+        ("two years, the root of 1.24", "1000", "1978-01-10", "1980-01-10", Monthly, 1, &[(1, "1240")], "11.36"),
+        ("quarterly, shorter first period", "10000", "1978-06-23", "1978-10-01", Monthly, 3, &[(40, "385")], "9.15"),
+        ("quarterly, short first period", "10000", "1978-07-23", "1978-10-01", Monthly, 3, &[(40, "385")], "9.32"),
+        ("daily", "1000", "2023-10-26", "2023-11-30", EveryDays(1), 1, &[(5, "220")], "94.15"),
+        ("weekly, long first period", "1000", "2023-10-28", "2023-11-30", Weekly, 1, &[(5, "250")], "176.52"),
+        ("weekly, regular", "1000", "2023-11-23", "2023-11-30", Weekly, 1, &[(5, "250")], "412.40"),
+        ("weekly, short first period", "1000", "2023-11-24", "2023-11-30", Weekly, 1, &[(5, "250")], "434.30"),
+        ("yearly", "1000", "2023-10-26", "2023-11-30", Monthly, 12, &[(5, "500")], "78.34"),
         ("nothing costs nothing", "100", "2024-01-31", "2024-02-29", Monthly, 1, &[(4, "25")], "0.00"),
         ("one year", "1000", "2023-03-01", "2024-03-01", Monthly, 1, &[(1, "1100")], "10.00"),
     ];
