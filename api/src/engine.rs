@@ -96,7 +96,7 @@ impl Engine {
     /// [`StartError`].
     pub async fn start(place: &Place) -> Result<Self, StartError> {
         let (log, cluster) = open_log(place).await?;
-        let reads = Reads::new(log.pool().clone());
+        let reads = Reads::new(log.clone());
         let projector = Arc::new(Projector::start(log.clone()).await?);
         let wake = projector.clone();
         let writer = Writer::start(log.clone(), Arc::new(move || wake.wake()));

@@ -28,3 +28,4 @@ create index plans_by_waking on plans (merchant_id, wakes_at, plan_id) where wak
 create index plan_installments_by_due_date on plan_installments (merchant_id, due_on, plan_id, number)
     where not is_settled;
 create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);
+create index plan_history_unwindings on plan_history (merchant_id, plan_id) where kind = 'unwound';

@@ -4,6 +4,7 @@ use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied};
 use crate::bulk;
 use crate::journal::{self, Layer};
+use crate::past::{About, Room};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, SearchError, Sorts};
 use mizan_domain::entry::Posting;
@@ -125,7 +126,7 @@ pub async fn search(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<AccountRow>, QueryError> {
-    reads.page(merchant, "read.accounts", &LISTING, pairs).await
+    reads.page(merchant, (Room::Books, "accounts"), &LISTING, pairs).await
 }
 
 /// The balance of every account, to the debit or to the credit, and their sums.
@@ -184,9 +185,9 @@ pub async fn trial_balance(
             }
         }
     }
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) = reads.begin(About { merchant, rooms: &[Room::Books], only: None }).await?;
     let rows: Vec<AccountRow> = sqlx::query_as(
-        "select * from read.accounts where merchant_id = $1 and ($2::text is null or currency = $2) \
+        "select * from accounts where merchant_id = $1 and ($2::text is null or currency = $2) \
          order by currency, account",
     )
     .bind(merchant.as_str())

@@ -1,7 +1,7 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
 use crate::{accounts, clocks, credit_lines, journal, orders, payments, plans, statements, takings};
-use chrono::SubsecRound;
+use chrono::{NaiveTime, SubsecRound};
 use mizan_domain::event::Event;
 use mizan_domain::order::Timestamp;
 use mizan_store::{Position, Recorded};
@@ -53,4 +53,13 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
 /// When an event happened, as PostgreSQL can keep it: in microseconds.
 pub(crate) fn effective_at(event: &Event) -> Timestamp {
     event.at().trunc_subsecs(6)
+}
+
+/// From when it counts in the books: when it happened, or for a step of a plan that was done again because an earlier
+/// fact came to light, the day that it still counts for.
+pub(crate) fn counts_from(event: &Event) -> Timestamp {
+    let happened = effective_at(event);
+    let step = if let Event::Plan(it) = event { it.step() } else { None };
+    let day = step.filter(|it| it.is_reapplied && it.effective_on != happened.date_naive());
+    day.map_or(happened, |it| it.effective_on.and_time(NaiveTime::MIN).and_utc())
 }

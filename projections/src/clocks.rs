@@ -2,6 +2,7 @@
 
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::{self, upsert};
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use chrono::{DateTime, NaiveDate, Utc};
 use mizan_domain::event::Event;
@@ -43,8 +44,9 @@ const SAVE: &str = upsert!(clocks, key(merchant_id), rest(now, revision, positio
 /// # Errors
 /// [`QueryError::Database`].
 pub async fn get(reads: &Reads, merchant: &MerchantId) -> Result<Option<Answer<ClockRow>>, QueryError> {
-    let (mut connection, position) = reads.begin().await?;
-    let row = sqlx::query_as("select * from read.clocks where merchant_id = $1")
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Clock)], only: None }).await?;
+    let row = sqlx::query_as("select * from clocks where merchant_id = $1")
         .bind(merchant.as_str())
         .fetch_optional(&mut *connection)
         .await?;

@@ -6,6 +6,7 @@
 use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::{self, upsert};
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::{DateTime, Utc};
@@ -187,7 +188,7 @@ pub async fn search(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<CreditLineRow>, QueryError> {
-    reads.page(merchant, "read.credit_lines", &LISTING, pairs).await
+    reads.page(merchant, (Room::Of(Streams::Credit), "credit_lines"), &LISTING, pairs).await
 }
 
 /// All credit lines of a customer; none where nothing was ever granted.
@@ -199,9 +200,10 @@ pub async fn get(
     merchant: &MerchantId,
     customer_id: &str,
 ) -> Result<Option<Answer<CustomerCredit>>, QueryError> {
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Credit)], only: Some(customer_id) }).await?;
     let lines: Vec<CreditLineRow> =
-        sqlx::query_as("select * from read.credit_lines where merchant_id = $1 and customer_id = $2 order by currency")
+        sqlx::query_as("select * from credit_lines where merchant_id = $1 and customer_id = $2 order by currency")
             .bind(merchant.as_str())
             .bind(customer_id)
             .fetch_all(&mut *connection)

@@ -1,9 +1,10 @@
 //! The journal: every posting that ever was, as the events carry them.
 
 use crate::amount::Amount;
-use crate::apply::{NotApplied, effective_at};
+use crate::apply::{NotApplied, counts_from};
 use crate::bulk::Copy;
 use crate::names::names;
+use crate::past::{About, Room};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, Search};
 use chrono::{DateTime, Utc};
@@ -44,7 +45,7 @@ pub struct JournalEntry {
     pub correlation_id: Uuid,
     /// The customer whose money it is, where known.
     pub party: Option<String>,
-    /// When it happened.
+    /// From when it counts: when it happened, or the day that a step of a plan counts for where it was done again.
     pub effective_at: DateTime<Utc>,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
@@ -131,7 +132,7 @@ fn push(copy: &mut Copy, recorded: &Recorded, leg: usize, layer: Layer, entry: &
         .plain(recorded.stream.category)
         .text(&recorded.stream.id)
         .plain(recorded.metadata.correlation_id)
-        .time(effective_at(&recorded.event))
+        .time(counts_from(&recorded.event))
         .time(recorded.recorded_at)
         .end();
 }
@@ -175,19 +176,18 @@ pub async fn search(
 ) -> Result<Page<JournalEntry>, QueryError> {
     static ENTRIES: &Listing = &LISTING;
     let search = Search::parse(ENTRIES, merchant, pairs)?;
-    let mut sql =
-        QueryBuilder::new("with found as (select position, effective_at from read.journal where merchant_id = ");
+    let mut sql = QueryBuilder::new("with found as (select position, effective_at from journal where merchant_id = ");
     sql.push_bind(merchant.as_str());
     search.push_filters(&mut sql);
     search.push_after(&mut sql);
     // All postings of an entry have its position and its time.
     sql.push(" group by position, effective_at");
     search.push_order(&mut sql);
-    sql.push(") select journal.* from found join read.journal using (position, effective_at) where merchant_id = ");
+    sql.push(") select journal.* from found join journal using (position, effective_at) where merchant_id = ");
     sql.push_bind(merchant.as_str());
     search.push_order_alone(&mut sql);
     sql.push(", leg");
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) = reads.begin(About { merchant, rooms: &[Room::Books], only: None }).await?;
     let rows: Vec<Row> = sql.build_query_as().fetch_all(&mut *connection).await?;
     Ok(search.into_page(grouped(rows), position))
 }

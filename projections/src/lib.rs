@@ -16,6 +16,7 @@ pub mod fingerprint;
 pub mod journal;
 mod names;
 pub mod orders;
+mod past;
 pub mod payments;
 pub mod plans;
 pub mod projector;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use amount::Amount;
 pub use fingerprint::{Fingerprint, fingerprints};
+pub use past::Moment;
 pub use projector::{CatchUpError, Halted, Lagging, Projector, State, catch_up};
 pub use reads::{Answer, Page, QueryError, Reads};
 pub use rebuild::{Difference, Progress, RebuildError, RebuildReport, audit, rebuild};

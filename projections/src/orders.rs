@@ -9,6 +9,7 @@ mod status;
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
 use crate::bulk::{self, upsert};
+use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::{DateTime, Utc};
@@ -339,7 +340,7 @@ pub async fn search(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<OrderRow>, QueryError> {
-    reads.page(merchant, "read.orders", &LISTING, pairs).await
+    reads.page(merchant, (Room::Of(Streams::Orders), "orders"), &LISTING, pairs).await
 }
 
 /// One order; none where the merchant has no such order.
@@ -347,5 +348,6 @@ pub async fn search(
 /// # Errors
 /// [`QueryError::Database`].
 pub async fn get(reads: &Reads, merchant: &MerchantId, order_id: &str) -> Result<Option<Answer<OrderRow>>, QueryError> {
-    reads.one("select * from read.orders where merchant_id = $1 and order_id = $2", merchant, order_id).await
+    let statement = "select * from orders where merchant_id = $1 and order_id = $2";
+    reads.one((Streams::Orders, statement), merchant, order_id).await
 }

@@ -9,6 +9,7 @@ mod status;
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
 use crate::bulk::{self, upsert};
+use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use crate::takings::METHODS;
@@ -349,7 +350,7 @@ pub async fn search(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<PaymentRow>, QueryError> {
-    reads.page(merchant, "read.payments", &LISTING, pairs).await
+    reads.page(merchant, (Room::Of(Streams::Payments), "payments"), &LISTING, pairs).await
 }
 
 /// One payment; none where the merchant has no such payment.
@@ -361,5 +362,6 @@ pub async fn get(
     merchant: &MerchantId,
     payment_id: &str,
 ) -> Result<Option<Answer<PaymentRow>>, QueryError> {
-    reads.one("select * from read.payments where merchant_id = $1 and payment_id = $2", merchant, payment_id).await
+    let statement = "select * from payments where merchant_id = $1 and payment_id = $2";
+    reads.one((Streams::Payments, statement), merchant, payment_id).await
 }

@@ -15,6 +15,7 @@ mod waking;
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
 use crate::bulk::{self, upsert};
+use crate::past::{Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 pub use agreements::{PlanAgreement, agreement};
@@ -373,5 +374,5 @@ pub async fn search(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<PlanRow>, QueryError> {
-    reads.page(merchant, "read.plans", &LISTING, pairs).await
+    reads.page(merchant, (Room::Of(Streams::Plans), "plans"), &LISTING, pairs).await
 }

@@ -1,18 +1,28 @@
 //! What every answer has in common: where it was read, and how far the log was applied then.
 
 use crate::checkpoint;
+use crate::past::{self, About, Moment, Room, Streams};
 use crate::search::{Listing, Search, SearchError};
 use mizan_domain::id::MerchantId;
-use mizan_store::{PgPool, Position};
+use mizan_store::{Log, LogError, Position};
 use serde::{Deserialize, Serialize};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, Transaction};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
-/// Where the read models are asked.
+/// How many answers about the past are prepared at once: each may fold much.
+const PASTS_MAX: usize = 2;
+
+/// Where the read models are asked, and of which moment.
 #[derive(Debug, Clone)]
 pub struct Reads {
-    pool: PgPool,
+    log: Log,
+    moment: Option<Moment>,
+    pasts: Arc<Semaphore>,
 }
 
 /// Rows of a list, and the way to the next ones.
@@ -43,24 +53,89 @@ pub enum QueryError {
     /// The question is at fault.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The read models are not as far as the moment that was asked for.
+    #[error("the read models stand at {position}, asked was as of {asked}")]
+    Ahead {
+        /// What was asked for.
+        asked: Position,
+        /// Where they are.
+        position: Position,
+    },
     /// The database did not answer.
     #[error("the read models' database did not answer: {0}")]
     Database(#[from] sqlx::Error),
 }
 
+impl From<LogError> for QueryError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Database(error) => Self::Database(error),
+            LogError::Migration(_) | LogError::UnknownOutcome(_) => {
+                Self::Database(sqlx::Error::Protocol(error.to_string()))
+            }
+        }
+    }
+}
+
+/// A connection on which the names of the read models mean those of the moment that is asked about.
+pub(crate) enum Asking {
+    Now(PoolConnection<Postgres>),
+    /// Ends without a trace when it is dropped.
+    Then(Transaction<'static, Postgres>),
+}
+
+impl Deref for Asking {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Now(it) => it,
+            Self::Then(it) => it,
+        }
+    }
+}
+
+impl DerefMut for Asking {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Now(it) => it,
+            Self::Then(it) => it,
+        }
+    }
+}
+
 impl Reads {
-    /// Asks through this pool, for example [`mizan_store::Log::pool`].
+    /// Asks the read models in the log's database, as they are.
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(log: Log) -> Self {
+        Self { log, moment: None, pasts: Arc::new(Semaphore::new(PASTS_MAX)) }
     }
 
-    /// A connection, and the position that whatever it reads from now on is at least at.
+    /// The same questions, answered as of an earlier moment.
+    #[must_use]
+    pub fn at(&self, moment: Moment) -> Self {
+        Self { moment: Some(moment), ..self.clone() }
+    }
+
+    /// A connection for one merchant's questions, and the position that whatever it reads from now on is at, or at
+    /// least at where the question is about now.
     ///
     /// The position is read first, so that a batch or a rebuild that comes between can only make an answer newer than it
     /// says. Every answer is then one statement: a rebuild that flips between two of them would show half of each.
-    pub(crate) async fn begin(&self) -> sqlx::Result<(sqlx::pool::PoolConnection<Postgres>, Position)> {
-        let mut connection = self.pool.acquire().await?;
+    pub(crate) async fn begin(&self, about: About<'_>) -> Result<(Asking, Position), QueryError> {
+        let Some(moment) = self.moment else {
+            let (connection, position) = self.now().await?;
+            return Ok((Asking::Now(connection), position));
+        };
+        // Never closed.
+        let _turn = self.pasts.acquire().await;
+        let (tx, position) = past::open(&self.log, moment, about).await?;
+        Ok((Asking::Then(tx), position))
+    }
+
+    /// The same for questions that are about no merchant's past.
+    pub(crate) async fn now(&self) -> sqlx::Result<(PoolConnection<Postgres>, Position)> {
+        let mut connection = self.log.pool().acquire().await?;
         let position = served_at(&mut connection).await?;
         Ok((connection, position))
     }
@@ -69,7 +144,7 @@ impl Reads {
     pub(crate) async fn page<T>(
         &self,
         merchant: &MerchantId,
-        table: &'static str,
+        (room, table): (Room, &'static str),
         listing: &'static Listing,
         pairs: &[(String, String)],
     ) -> Result<Page<T>, QueryError>
@@ -82,7 +157,7 @@ impl Reads {
         search.push_filters(&mut sql);
         search.push_after(&mut sql);
         search.push_order(&mut sql);
-        let (mut connection, position) = self.begin().await?;
+        let (mut connection, position) = self.begin(About { merchant, rooms: &[room], only: None }).await?;
         let rows = sql.build_query_as().fetch_all(&mut *connection).await?;
         Ok(search.into_page(rows, position))
     }
@@ -90,14 +165,15 @@ impl Reads {
     /// One row, where it is there.
     pub(crate) async fn one<T>(
         &self,
-        statement: &'static str,
+        (streams, statement): (Streams, &'static str),
         merchant: &MerchantId,
         id: &str,
     ) -> Result<Option<Answer<T>>, QueryError>
     where
         T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        let (mut connection, position) = self.begin().await?;
+        let about = About { merchant, rooms: &[Room::Of(streams)], only: Some(id) };
+        let (mut connection, position) = self.begin(about).await?;
         let query = sqlx::query_as(statement).bind(merchant.as_str()).bind(id);
         let row = query.fetch_optional(&mut *connection).await?;
         Ok(row.map(|data| Answer { data, position }))

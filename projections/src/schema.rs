@@ -11,7 +11,7 @@ pub const NEXT: &str = "read_next";
 
 /// Counts up when a fold changes what it makes of the same events, so that rows of the old kind are not mixed with new
 /// ones. A change of the tables changes the shape by itself.
-const FOLD_VERSION: &str = "2";
+const FOLD_VERSION: &str = "3";
 
 const TABLES: &str = include_str!("../../migrations/read/read_models.sql");
 const INDEXES: &str = include_str!("../../migrations/read/read_indexes.sql");

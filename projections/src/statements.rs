@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
 use crate::names::names;
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use crate::search::{Kind, SearchError, Value};
 use chrono::{DateTime, Utc};
@@ -256,9 +257,9 @@ struct Row {
 
 /// A line without a customer belongs to the customer of its order, whichever of the two came first. What was before
 /// the window is one row in each currency, without a kind.
-const STATEMENT: &str = "with mine as (select * from read.statement_lines where merchant_id = $1 \
+const STATEMENT: &str = "with mine as (select * from statement_lines where merchant_id = $1 \
          and (customer_id = $2 or customer_id is null and order_id in \
-             (select order_id from read.orders where merchant_id = $1 and customer_id = $2)) \
+             (select order_id from orders where merchant_id = $1 and customer_id = $2)) \
          and ($4::timestamptz is null or at < $4) and ($5::text is null or currency = $5)) \
      select 0::bigint as position, null::timestamptz as at, null as kind, null as order_id, null as payment_id, \
          null as plan_id, null as fact_id, currency, sum(amount) as amount from mine where at < $3 group by currency \
@@ -289,7 +290,8 @@ pub async fn get(
             }
         }
     }
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Books, Room::Of(Streams::Orders)], only: None }).await?;
     let query = sqlx::query_as(STATEMENT).bind(merchant.as_str()).bind(customer_id).bind(from).bind(to).bind(currency);
     let rows: Vec<Row> =
         query.bind(i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX)).fetch_all(&mut *connection).await?;

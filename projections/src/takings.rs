@@ -6,6 +6,7 @@
 use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
+use crate::past::{About, Room};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, Search, SearchError};
 use chrono::{Days, NaiveDate, NaiveTime};
@@ -177,7 +178,7 @@ pub async fn daily(
          from (select *, (at at time zone ",
     );
     sql.push_bind(time_zone(pairs)?.name());
-    sql.push(")::date as day from read.takings where merchant_id = ").push_bind(merchant.as_str());
+    sql.push(")::date as day from takings where merchant_id = ").push_bind(merchant.as_str());
     // No time zone is a day away from UTC; the days themselves are compared below.
     let (first, last) = search.dates("day");
     if let Some(from) = first.and_then(|it| it.pred_opt()) {
@@ -190,7 +191,7 @@ pub async fn daily(
     search.push_filters(&mut sql);
     search.push_after(&mut sql);
     search.push_order(&mut sql);
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) = reads.begin(About { merchant, rooms: &[Room::Books], only: None }).await?;
     let rows = sql.build_query_as().fetch_all(&mut *connection).await?;
     Ok(search.into_page(rows, position))
 }

@@ -34,6 +34,8 @@ pub fn with_limits(options: PgConnectOptions) -> PgConnectOptions {
     options.application_name("mizan").options([
         // What one statement of a batch has waited for, the next one must see.
         ("default_transaction_isolation", "read committed".to_owned()),
+        // Read models are asked for by their bare names, so that what stands in a nearer schema can take their place.
+        ("search_path", "public,read".to_owned()),
         ("statement_timeout", format!("{STATEMENT_TIMEOUT_S}s")),
         ("lock_timeout", format!("{LOCK_TIMEOUT_S}s")),
         ("idle_in_transaction_session_timeout", format!("{IDLE_TRANSACTION_TIMEOUT_S}s")),

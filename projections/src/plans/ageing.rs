@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::apply::Misfit;
 use crate::clocks;
 use crate::names::names;
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use crate::search::{Kind, SearchError, Value};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -107,13 +108,13 @@ struct Row {
 
 const AGEING: &str = "with late as (select *, case when due_on >= $2 then 'not_due' when due_on >= $2 - 30 then '1-30' \
              when due_on >= $2 - 60 then '31-60' when due_on >= $2 - 90 then '61-90' else 'over_90' end as bucket \
-         from read.plan_installments where merchant_id = $1 and not is_settled \
+         from plan_installments where merchant_id = $1 and not is_settled \
              and ($3::text is null or customer_id = $3) and ($4::text is null or currency = $4)) \
      select currency, bucket, count(distinct plan_id) as plans, count(*) as installments, \
          sum(principal_outstanding) as principal, sum(interest_outstanding) as interest, \
          sum(fee_outstanding) as fees, sum(outstanding) as outstanding from late group by currency, bucket \
      union all select currency, null, count(*), 0, sum(charged_off), sum(interest), sum(fees), \
-         sum(recovered + refund_recovered) from read.plans \
+         sum(recovered + refund_recovered) from plans \
      where merchant_id = $1 and status = 'charged_off' \
          and ($3::text is null or customer_id = $3) and ($4::text is null or currency = $4) group by currency \
      order by currency";
@@ -145,7 +146,8 @@ pub async fn get(
         Some(on) => on,
         None => clocks::today(reads, merchant, live).await?,
     };
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Plans)], only: None }).await?;
     let query = sqlx::query_as(AGEING).bind(merchant.as_str()).bind(on).bind(&customer_id).bind(currency);
     let rows: Vec<Row> = query.fetch_all(&mut *connection).await?;
     let currencies = in_currencies(rows).map_err(|_| sqlx::Error::Protocol("an ageing cannot be summed".to_owned()))?;

@@ -2,6 +2,7 @@
 
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
+use crate::past::Streams;
 use crate::reads::{Answer, QueryError, Reads};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Event;
@@ -55,5 +56,6 @@ pub async fn agreement(
     merchant: &MerchantId,
     plan_id: &str,
 ) -> Result<Option<Answer<PlanAgreement>>, QueryError> {
-    reads.one("select * from read.plan_agreements where merchant_id = $1 and plan_id = $2", merchant, plan_id).await
+    let statement = "select * from plan_agreements where merchant_id = $1 and plan_id = $2";
+    reads.one((Streams::Plans, statement), merchant, plan_id).await
 }

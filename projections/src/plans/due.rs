@@ -3,6 +3,7 @@
 use super::ageing::day;
 use crate::amount::Amount;
 use crate::clocks;
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use crate::search::SearchError;
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -52,7 +53,7 @@ pub struct DueDay {
 
 const DUE: &str = "select due_on, currency, count(*) as installments, count(distinct plan_id) as plans, \
          sum(principal_outstanding) as principal, sum(interest_outstanding) as interest, \
-         sum(fee_outstanding) as fees, sum(outstanding) as outstanding from read.plan_installments \
+         sum(fee_outstanding) as fees, sum(outstanding) as outstanding from plan_installments \
      where merchant_id = $1 and not is_settled and due_on between $2 and $3 \
          and ($4::text is null or customer_id = $4) and ($5::text is null or currency = $5) \
      group by due_on, currency order by due_on, currency limit $6";
@@ -100,7 +101,8 @@ pub async fn get(
         let message = format!("to is from or a day after it, and at most {DAYS_MAX} days later");
         return Err(SearchError::new("bad_value", "to", message).into());
     }
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Plans)], only: None }).await?;
     let query = sqlx::query_as(DUE).bind(merchant.as_str()).bind(from).bind(to).bind(&customer_id).bind(currency);
     let days: Vec<DueDay> =
         query.bind(i64::try_from(ROWS_MAX + 1).unwrap_or(i64::MAX)).fetch_all(&mut *connection).await?;

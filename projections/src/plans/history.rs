@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
 use crate::bulk::Copy;
 use crate::names::names;
+use crate::past::{About, Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -284,7 +285,8 @@ pub async fn history(
     // A filter like any other, so that a cursor belongs to the plan too.
     let mut asked = pairs.to_vec();
     asked.push(("plan_id".to_owned(), plan_id.to_owned()));
-    let page: Page<PlanHistoryRow> = reads.page(merchant, "read.plan_history", &LISTING, &asked).await?;
+    let page: Page<PlanHistoryRow> =
+        reads.page(merchant, (Room::Of(Streams::Plans), "plan_history"), &LISTING, &asked).await?;
     if page.data.is_empty() && !is_known(reads, merchant, plan_id).await? {
         return Ok(None);
     }
@@ -292,7 +294,8 @@ pub async fn history(
 }
 
 async fn is_known(reads: &Reads, merchant: &MerchantId, plan_id: &str) -> Result<bool, QueryError> {
-    let (mut connection, _) = reads.begin().await?;
-    let sql = "select exists (select from read.plans where merchant_id = $1 and plan_id = $2)";
+    let (mut connection, _) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Plans)], only: Some(plan_id) }).await?;
+    let sql = "select exists (select from plans where merchant_id = $1 and plan_id = $2)";
     Ok(sqlx::query_scalar(sql).bind(merchant.as_str()).bind(plan_id).fetch_one(&mut *connection).await?)
 }

@@ -5,6 +5,7 @@
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied};
 use crate::bulk::{self, upsert};
+use crate::past::{Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
 use chrono::NaiveDate;
@@ -223,5 +224,5 @@ pub async fn installments(
     merchant: &MerchantId,
     pairs: &[(String, String)],
 ) -> Result<Page<InstallmentRow>, QueryError> {
-    reads.page(merchant, "read.plan_installments", &LISTING, pairs).await
+    reads.page(merchant, (Room::Of(Streams::Plans), "plan_installments"), &LISTING, pairs).await
 }

@@ -1,6 +1,7 @@
 //! One plan with everything about it, in one answer.
 
 use super::{InstallmentRow, PlanHistoryRow, PlanRow};
+use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use mizan_domain::id::MerchantId;
 use serde::{Deserialize, Serialize};
@@ -39,21 +40,22 @@ const VIEW: &str = "select plans.*, \
          interest_waived::text, interest_written_off::text, interest_outstanding::text, \
          fee_due::text, fee_paid::text, fee_cancelled::text, \
          fee_waived::text, fee_written_off::text, fee_outstanding::text, \
-         outstanding::text, is_settled, position from read.plan_installments \
+         outstanding::text, is_settled, position from plan_installments \
          where merchant_id = $1 and plan_id = $2) as it), '[]') as installments, \
      coalesce((select json_agg(it order by it.position desc) from (select plan_id, position, revision, step, kind, \
          effective_on, at, currency, amount::text, number, payment_id, fact_id, reason, details, principal::text, \
-         interest::text, fees::text, overpaid::text, is_reapplied from read.plan_history \
+         interest::text, fees::text, overpaid::text, is_reapplied from plan_history \
          where merchant_id = $1 and plan_id = $2 order by position desc limit $3) as it), '[]') as history, \
-     (select count(*) from read.plan_history where merchant_id = $1 and plan_id = $2) as history_count \
-     from read.plans where merchant_id = $1 and plan_id = $2";
+     (select count(*) from plan_history where merchant_id = $1 and plan_id = $2) as history_count \
+     from plans where merchant_id = $1 and plan_id = $2";
 
 /// One plan with its installments and its latest history; none where the merchant has no such plan.
 ///
 /// # Errors
 /// [`QueryError::Database`].
 pub async fn get(reads: &Reads, merchant: &MerchantId, plan_id: &str) -> Result<Option<Answer<PlanView>>, QueryError> {
-    let (mut connection, position) = reads.begin().await?;
+    let (mut connection, position) =
+        reads.begin(About { merchant, rooms: &[Room::Of(Streams::Plans)], only: Some(plan_id) }).await?;
     let query = sqlx::query_as(VIEW).bind(merchant.as_str()).bind(plan_id).bind(HISTORY_SHOWN_MAX);
     let found = query.fetch_optional(&mut *connection).await?;
     Ok(found.map(|data| Answer { data, position }))

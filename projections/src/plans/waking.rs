@@ -37,12 +37,12 @@ impl Row {
 /// The merchants are found by jumping over the index from one to the next, so plans that wait for another clock cost
 /// nothing.
 const WAKING: &str = "with recursive merchant (merchant_id) as ( \
-         (select merchant_id from read.plans where wakes_at is not null order by merchant_id limit 1) \
-         union all select (select merchant_id from read.plans where wakes_at is not null \
+         (select merchant_id from plans where wakes_at is not null order by merchant_id limit 1) \
+         union all select (select merchant_id from plans where wakes_at is not null \
              and plans.merchant_id > merchant.merchant_id order by merchant_id limit 1) \
          from merchant where merchant.merchant_id is not null) \
-     select merchant.merchant_id, woken.plan_id, woken.wakes_at from merchant left join read.clocks using (merchant_id) \
-     cross join lateral (select plan_id, wakes_at from read.plans where plans.merchant_id = merchant.merchant_id \
+     select merchant.merchant_id, woken.plan_id, woken.wakes_at from merchant left join clocks using (merchant_id) \
+     cross join lateral (select plan_id, wakes_at from plans where plans.merchant_id = merchant.merchant_id \
          and wakes_at <= coalesce(clocks.now, $1) order by wakes_at, plan_id limit $2) as woken \
      order by woken.wakes_at, merchant.merchant_id, woken.plan_id limit $2";
 
@@ -52,7 +52,7 @@ const WAKING: &str = "with recursive merchant (merchant_id) as ( \
 /// # Errors
 /// [`QueryError::Database`].
 pub async fn waking(reads: &Reads, live_until: DateTime<Utc>, limit: i64) -> Result<Vec<Waking>, QueryError> {
-    let (mut connection, _) = reads.begin().await?;
+    let (mut connection, _) = reads.now().await?;
     let rows: Vec<Row> = sqlx::query_as(WAKING).bind(live_until).bind(limit).fetch_all(&mut *connection).await?;
     Ok(rows.into_iter().map(Row::read).collect::<sqlx::Result<_>>()?)
 }
@@ -67,9 +67,9 @@ pub async fn waking_of(
     until: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<Waking>, QueryError> {
-    let (mut connection, _) = reads.begin().await?;
+    let (mut connection, _) = reads.now().await?;
     let rows: Vec<Row> = sqlx::query_as(
-        "select merchant_id, plan_id, wakes_at from read.plans where merchant_id = $1 and wakes_at <= $2 \
+        "select merchant_id, plan_id, wakes_at from plans where merchant_id = $1 and wakes_at <= $2 \
          order by wakes_at, plan_id limit $3",
     )
     .bind(merchant.as_str())

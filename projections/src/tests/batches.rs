@@ -134,7 +134,7 @@ async fn a_reader_waits_for_its_write_and_is_told_when_that_takes_too_long() {
     let at = ledger.now();
     ledger.does("m-1", place("o-1", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
     projector.wait_for(ledger.log.head().await.unwrap(), PATIENCE).await.unwrap();
-    let reads = Reads::new(ledger.log.pool().clone());
+    let reads = Reads::new(ledger.log.clone());
     let found = orders::get(&reads, &id::<MerchantId>("m-1"), "o-1").await.unwrap().unwrap();
     assert_eq!((found.data.gross, found.position), (money("10.00 EUR").into(), Position::new(1)));
     let lagging = projector.wait_for(Position::new(2), Duration::from_millis(1)).await.unwrap_err();
@@ -157,7 +157,7 @@ async fn an_unreadable_event_halts_the_read_models_and_they_say_so() {
     assert_eq!((state.position, halted.position, state.lag_events()), (Position::new(1), Position::new(2), 2));
     assert!(halted.reason.contains("order-exploded.v1"), "{}", halted.reason);
     // The last good data can be asked for; nothing after the event is there.
-    let (reads, merchant) = (Reads::new(ledger.log.pool().clone()), id::<MerchantId>("m-1"));
+    let (reads, merchant) = (Reads::new(ledger.log.clone()), id::<MerchantId>("m-1"));
     assert!(orders::get(&reads, &merchant, "o-1").await.unwrap().is_some());
     assert!(orders::get(&reads, &merchant, "o-2").await.unwrap().is_none());
     projector.wait_for(Position::new(3), Duration::from_millis(1)).await.unwrap_err();
@@ -205,7 +205,7 @@ async fn the_books_of_a_whole_town_balance() {
     let mut ledger = Ledger::new().await;
     town::play(&mut ledger, 1, 200).await;
     catch_up(&ledger.log).await.unwrap();
-    let reads = Reads::new(ledger.log.pool().clone());
+    let reads = Reads::new(ledger.log.clone());
     for merchant in ["m-0", "m-1", "m-2"] {
         let balance = accounts::trial_balance(&reads, &id(merchant), &[]).await.unwrap().data;
         assert!(balance.is_balanced && balance.totals.len() == 3 && balance.lines.len() > 20, "{balance:?}");

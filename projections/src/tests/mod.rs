@@ -3,6 +3,7 @@
 mod batches;
 mod bazaar;
 mod models;
+mod past;
 mod plans;
 mod rebuilds;
 mod searches;

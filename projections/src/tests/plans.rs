@@ -26,7 +26,7 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let ledger = Ledger::new().await;
-        let reads = Reads::new(ledger.log.pool().clone());
+        let reads = Reads::new(ledger.log.clone());
         Self { ledger, reads }
     }
 

@@ -104,7 +104,7 @@ async fn nobody_who_asks_during_a_flip_notices() {
     let log = ledger.log.clone();
     let projector = Projector::start(log.clone()).await.unwrap();
     projector.wait_for(log.head().await.unwrap(), PATIENCE).await.unwrap();
-    let reads = Reads::new(log.pool().clone());
+    let reads = Reads::new(log.clone());
     let before = log.head().await.unwrap();
     let (is_over, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let askers: Vec<_> = (0..3)

@@ -16,7 +16,7 @@ async fn town(seed: u64, orders: u64) -> (Ledger, Reads) {
     let mut ledger = Ledger::new().await;
     town::play(&mut ledger, seed, orders).await;
     catch_up(&ledger.log).await.unwrap();
-    let reads = Reads::new(ledger.log.pool().clone());
+    let reads = Reads::new(ledger.log.clone());
     (ledger, reads)
 }
 
@@ -218,7 +218,7 @@ async fn one_merchant_never_sees_another_one() {
     }
     ledger.does("m-2", place("o-2", "c-1", vec![line("l-1", 1, "5.00 EUR")], at)).await;
     catch_up(&ledger.log).await.unwrap();
-    let (reads, one): (_, MerchantId) = (Reads::new(ledger.log.pool().clone()), id("m-1"));
+    let (reads, one): (_, MerchantId) = (Reads::new(ledger.log.clone()), id("m-1"));
     let ten = super::support::money("10.00 EUR").into();
     let orders_of_one = orders::search(&reads, &one, &[]).await.unwrap().data;
     assert_eq!(orders_of_one.iter().map(|it| it.gross).collect::<Vec<_>>(), [ten]);
