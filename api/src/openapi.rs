@@ -94,6 +94,7 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add_page::<accounts::AccountRow>(&mut schemas);
     add_page::<journal::JournalEntry>(&mut schemas);
     add_answer::<accounts::TrialBalance>(&mut schemas);
+    add_answer::<accounts::TrialBalanceChanges>(&mut schemas);
     add_answer::<statements::Statement>(&mut schemas);
     add_page::<takings::DayRow>(&mut schemas);
     plans::answers(&mut schemas);
@@ -152,6 +153,10 @@ fn operation(id: &str, tag: &str, summary: &str) -> OperationBuilder {
         .response("429", problem("Too many requests."))
         .response("503", problem("Try again: see Retry-After."))
 }
+
+const AS_OF: &str = "What was known then: a position, or a time of recording (RFC 3339).";
+const EFFECTIVE_AT: &str =
+    "What had happened by then, whenever it was recorded: a time (RFC 3339), or a date and its end.";
 
 fn header(name: &str, description: &str) -> Parameter {
     parameter(name, ParameterIn::Header, description, Type::String)
@@ -223,6 +228,8 @@ fn list(id: &str, summary: &str, schema: &str, fields: &str) -> Operation {
         .parameter(query("cursor", "The next_cursor of the page before.", Type::String))
         .parameter(query("sort", "A field, or -field for the largest first.", Type::String))
         .parameter(query("min_position", "Wait until the read models show this position.", Type::Integer))
+        .parameter(query("as_of", AS_OF, Type::String))
+        .parameter(query("effective_at", EFFECTIVE_AT, Type::String))
         .response("200", json(reference(schema), "application/json", "A page.").build())
         .build()
 }
@@ -231,6 +238,8 @@ fn single(id: &str, summary: &str, schema: &str) -> OperationBuilder {
     let missing = json(reference(&Problem::name()), "application/problem+json", "There is none.").build();
     operation(id, "queries", summary)
         .parameter(query("min_position", "Wait until the read models show this position.", Type::Integer))
+        .parameter(query("as_of", AS_OF, Type::String))
+        .parameter(query("effective_at", EFFECTIVE_AT, Type::String))
         .response("200", json(reference(schema), "application/json", "Found.").build())
         .response("404", missing)
 }
@@ -296,6 +305,17 @@ fn queries() -> Vec<(&'static str, Operation)> {
             single("trial-balance", "The trial balance", &answer::<accounts::TrialBalance>())
                 .parameter(query("currency", "Only this currency.", Type::String))
                 .build(),
+        ),
+        (
+            "/v1/queries/trial-balance/changes",
+            single(
+                "trial-balance-changes",
+                "The difference of the books between two points",
+                &answer::<accounts::TrialBalanceChanges>(),
+            )
+            .parameter(query("since", "The first point: a position, or a time of recording. Required.", Type::String))
+            .parameter(query("currency", "Only this currency.", Type::String))
+            .build(),
         ),
         (
             "/v1/queries/customers/{id}/statement",

@@ -228,6 +228,9 @@ impl From<mizan_projections::QueryError> for Problem {
     fn from(error: mizan_projections::QueryError) -> Self {
         match error {
             mizan_projections::QueryError::Search(it) => Self::bad_parameter(it.code, &it.parameter, &it.message),
+            mizan_projections::QueryError::Ahead { asked, position } => {
+                Self::lagging(asked.number(), position.number())
+            }
             mizan_projections::QueryError::Database(error) => {
                 tracing::error!(%error, "a query failed");
                 Self::unavailable("the read models do not answer; ask again in a moment")

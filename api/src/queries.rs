@@ -1,5 +1,6 @@
 //! Questions over HTTP: a handler reads the query string, waits where it was asked to, and hands it to the read model.
 
+mod moment;
 mod plans;
 
 use crate::engine::Engine;
@@ -7,8 +8,7 @@ use crate::problem::Problem;
 use crate::server::{Caller, only};
 use actix_web::http::header::{ETAG, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
-use mizan_projections::{Answer, Page, accounts, journal, orders, payments, statements, takings};
-use mizan_store::Position;
+use mizan_projections::{Answer, Page, Reads, accounts, journal, orders, payments, statements, takings};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -28,89 +28,112 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(get("accounts").route(web::get().to(accounts_list)))
         .service(get("journal").route(web::get().to(journal_list)))
         .service(get("trial-balance").route(web::get().to(trial_balance)))
+        .service(get("trial-balance/changes").route(web::get().to(trial_balance_changes)))
         .service(get("customers/{id}/statement").route(web::get().to(statement)))
         .service(get("daily-takings").route(web::get().to(daily_takings)))
         .configure(plans::routes);
 }
 
 async fn orders_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &orders::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &orders::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn order(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = orders::get(&engine.reads, &caller.merchant, named(&id, "order")?).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = orders::get(&reads, &caller.merchant, named(&id, "order")?).await?;
     let found = found.ok_or_else(|| Problem::not_found("order"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
 }
 
 async fn payments_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &payments::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &payments::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn payment(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = payments::get(&engine.reads, &caller.merchant, named(&id, "payment")?).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = payments::get(&reads, &caller.merchant, named(&id, "payment")?).await?;
     let found = found.ok_or_else(|| Problem::not_found("payment"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
 }
 
 async fn accounts_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &accounts::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &accounts::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn journal_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &journal::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &journal::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn trial_balance(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    Ok(HttpResponse::Ok().json(accounts::trial_balance(&engine.reads, &caller.merchant, &pairs).await?))
+    let (reads, pairs) = ready(&engine, &request).await?;
+    Ok(HttpResponse::Ok().json(accounts::trial_balance(&reads, &caller.merchant, &pairs).await?))
+}
+
+async fn trial_balance_changes(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
+    let (reads, pairs) = ready(&engine, &request).await?;
+    let (since, pairs): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "since");
+    let since = single(&since, "since")?.ok_or_else(|| {
+        Problem::bad_parameter("missing_parameter", "since", "say since which position, or which time of recording")
+    })?;
+    let since = moment::recorded(&engine, "since", since).await?;
+    Ok(HttpResponse::Ok().json(accounts::changes(&reads, &caller.merchant, since, &pairs).await?))
 }
 
 async fn statement(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    let pairs = ready(&engine, &request).await?;
+    let (reads, pairs) = ready(&engine, &request).await?;
     let id = named(&id, "customer")?;
-    Ok(HttpResponse::Ok().json(statements::get(&engine.reads, &caller.merchant, id, &pairs).await?))
+    Ok(HttpResponse::Ok().json(statements::get(&reads, &caller.merchant, id, &pairs).await?))
 }
 
 async fn daily_takings(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &takings::daily(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &takings::daily(&reads, &caller.merchant, &pairs).await?)
 }
 
-/// The parameters of the query, once the read models have come as far as `min_position` asks.
+/// The read models of the moment that is asked about, and the other parameters of the query, once they have come as far
+/// as `min_position` and `as_of` ask.
 ///
-/// They then also show what the policies did about the command with that position, because that was recorded before
-/// the command was answered: the wait is for the head of the log.
-async fn ready(engine: &Engine, request: &HttpRequest) -> Result<Vec<(String, String)>, Problem> {
-    let (minimum, pairs): (Vec<_>, Vec<_>) =
-        parameters(request)?.into_iter().partition(|(name, _)| name == "min_position");
-    let text = match minimum.as_slice() {
-        [] => return Ok(pairs),
-        [(_, text)] => text,
-        [..] => return Err(Problem::bad_parameter("repeated_parameter", "min_position", "min_position stands twice")),
-    };
-    let wanted: i64 = text.parse().ok().filter(|it| *it >= 0).ok_or_else(|| {
-        Problem::bad_parameter("bad_parameter", "min_position", "write the position of a command's answer: 0 or more")
-    })?;
-    let head = engine.log.head().await.map_err(|error| {
-        tracing::error!(%error, "the head of the log could not be read");
-        Problem::unavailable("the event log does not answer; ask again in a moment")
-    })?;
-    if Position::new(wanted) > head {
-        let message = format!("the history ends at position {head}; write the position of a command's answer");
-        return Err(Problem::bad_parameter("position_in_future", "min_position", &message));
+/// With `min_position` they also show what the policies did about the command with that position, because that was
+/// recorded before the command was answered: the wait is for the head of the log.
+async fn ready(engine: &Engine, request: &HttpRequest) -> Result<(Reads, Vec<(String, String)>), Problem> {
+    let (own, pairs): (Vec<_>, Vec<_>) = parameters(request)?
+        .into_iter()
+        .partition(|(name, _)| matches!(name.as_str(), "min_position" | "as_of" | "effective_at"));
+    let value = |name: &str| single(&own, name);
+    let moment = moment::read(engine, value("as_of")?, value("effective_at")?).await?;
+    let mut wanted = moment.and_then(|it| it.as_of);
+    if let Some(text) = value("min_position")? {
+        moment::position(engine, "min_position", text).await?;
+        wanted = Some(moment::head(engine).await?);
     }
-    match engine.projector.wait_for(head, WAIT_MAX).await {
-        Ok(()) => Ok(pairs),
-        Err(lagging) => Err(Problem::lagging(head.number(), lagging.position.number())),
+    if let Some(wanted) = wanted {
+        let result = engine.projector.wait_for(wanted, WAIT_MAX).await;
+        result.map_err(|lagging| Problem::lagging(wanted.number(), lagging.position.number()))?;
+    }
+    let reads = moment.map_or_else(|| engine.reads.clone(), |it| engine.reads.at(it));
+    Ok((reads, pairs))
+}
+
+/// The same for a query for one thing, which takes no other parameters.
+async fn alone(engine: &Engine, request: &HttpRequest) -> Result<Reads, Problem> {
+    let (reads, pairs) = ready(engine, request).await?;
+    no_more(&pairs)?;
+    Ok(reads)
+}
+
+/// The one value of a parameter.
+fn single<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = pairs.iter().filter(|(known, _)| known == name);
+    let value = values.next().map(|(_, text)| text.as_str());
+    match values.next() {
+        None => Ok(value),
+        Some(_) => Err(Problem::bad_parameter("repeated_parameter", name, &format!("{name} stands twice"))),
     }
 }
 
@@ -132,7 +155,11 @@ fn named<'a>(id: &'a web::Path<String>, what: &str) -> Result<&'a str, Problem> 
 /// A query for one thing takes no parameters.
 fn no_more(pairs: &[(String, String)]) -> Result<(), Problem> {
     match pairs.first() {
-        Some((name, _)) => Err(Problem::bad_parameter("unknown_parameter", name, "only min_position is known here")),
+        Some((name, _)) => Err(Problem::bad_parameter(
+            "unknown_parameter",
+            name,
+            "only min_position, as_of and effective_at are known here",
+        )),
         None => Ok(()),
     }
 }

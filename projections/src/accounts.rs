@@ -1,5 +1,7 @@
 //! The general ledger: what every account has, and whether it all sums to zero.
 
+mod changes;
+
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied};
 use crate::bulk;
@@ -7,6 +9,7 @@ use crate::journal::{self, Layer};
 use crate::past::{About, Room};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, SearchError, Sorts};
+pub use changes::{AccountChange, TrialBalanceChanges, changes};
 use mizan_domain::entry::Posting;
 use mizan_domain::id::MerchantId;
 use mizan_domain::{Account, Currency};

@@ -19,6 +19,7 @@ mod idempotency;
 mod lists;
 mod olist;
 mod openapi;
+mod past;
 mod refusals;
 mod seal;
 mod stories;

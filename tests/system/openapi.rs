@@ -105,6 +105,7 @@ async fn answers_are_what_the_document_says() {
         ("/v1/queries/accounts", "accounts?"),
         ("/v1/queries/journal", "journal?"),
         ("/v1/queries/trial-balance", "trial-balance?"),
+        ("/v1/queries/trial-balance/changes", "trial-balance/changes?since=2&"),
         ("/v1/queries/customers/{id}/statement", "customers/c-1/statement?"),
         ("/v1/queries/daily-takings", "daily-takings?"),
         ("/v1/queries/plans", "plans?"),

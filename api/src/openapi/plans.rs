@@ -90,6 +90,8 @@ fn what_is_due() -> Operation {
         .parameter(query("customer_id", "Only this customer.", Type::String))
         .parameter(query("currency", "Only this currency.", Type::String))
         .parameter(query("min_position", "Wait until the read models show this position.", Type::Integer))
+        .parameter(query("as_of", super::AS_OF, Type::String))
+        .parameter(query("effective_at", super::EFFECTIVE_AT, Type::String))
         .response("200", json(reference(&answer::<due::Due>()), "application/json", "The days.").build())
         .build()
 }
@@ -104,6 +106,8 @@ fn by_age() -> Operation {
         .parameter(query("customer_id", "Only this customer.", Type::String))
         .parameter(query("currency", "Only this currency.", Type::String))
         .parameter(query("min_position", "Wait until the read models show this position.", Type::Integer))
+        .parameter(query("as_of", super::AS_OF, Type::String))
+        .parameter(query("effective_at", super::EFFECTIVE_AT, Type::String))
         .response("200", json(reference(&answer::<ageing::Ageing>()), "application/json", "The buckets.").build())
         .build()
 }

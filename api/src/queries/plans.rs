@@ -1,6 +1,6 @@
 //! Questions about installment plans, credit lines and the merchant's clock.
 
-use super::{Answered, named, no_more, page, ready, tagged};
+use super::{Answered, alone, named, page, ready, tagged};
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::server::{Caller, only};
@@ -26,61 +26,61 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn plans_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &plans::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &plans::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn plan(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = plans::get(&engine.reads, &caller.merchant, named(&id, "plan")?).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = plans::get(&reads, &caller.merchant, named(&id, "plan")?).await?;
     let found = found.ok_or_else(|| Problem::not_found("plan"))?;
     let revision = found.data.plan.revision;
     tagged(revision, &found)
 }
 
 async fn agreement(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = plans::agreement(&engine.reads, &caller.merchant, named(&id, "plan")?).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = plans::agreement(&reads, &caller.merchant, named(&id, "plan")?).await?;
     Ok(HttpResponse::Ok().json(found.ok_or_else(|| Problem::not_found("plan"))?))
 }
 
 async fn history(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    let found = plans::history(&engine.reads, &caller.merchant, named(&id, "plan")?, &pairs).await?;
+    let (reads, pairs) = ready(&engine, &request).await?;
+    let found = plans::history(&reads, &caller.merchant, named(&id, "plan")?, &pairs).await?;
     page(&request, &found.ok_or_else(|| Problem::not_found("plan"))?)
 }
 
 async fn installments(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &plans::installments(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &plans::installments(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn what_is_due(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    Ok(HttpResponse::Ok().json(due::get(&engine.reads, &caller.merchant, &pairs, Utc::now()).await?))
+    let (reads, pairs) = ready(&engine, &request).await?;
+    Ok(HttpResponse::Ok().json(due::get(&reads, &caller.merchant, &pairs, Utc::now()).await?))
 }
 
 async fn by_age(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    Ok(HttpResponse::Ok().json(ageing::get(&engine.reads, &caller.merchant, &pairs, Utc::now()).await?))
+    let (reads, pairs) = ready(&engine, &request).await?;
+    Ok(HttpResponse::Ok().json(ageing::get(&reads, &caller.merchant, &pairs, Utc::now()).await?))
 }
 
 async fn credit_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    let pairs = ready(&engine, &request).await?;
-    page(&request, &credit_lines::search(&engine.reads, &caller.merchant, &pairs).await?)
+    let (reads, pairs) = ready(&engine, &request).await?;
+    page(&request, &credit_lines::search(&reads, &caller.merchant, &pairs).await?)
 }
 
 async fn credit(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = credit_lines::get(&engine.reads, &caller.merchant, named(&id, "credit line")?).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = credit_lines::get(&reads, &caller.merchant, named(&id, "credit line")?).await?;
     let found = found.ok_or_else(|| Problem::not_found("credit line"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
 }
 
 async fn clock(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
-    no_more(&ready(&engine, &request).await?)?;
-    let found = clocks::get(&engine.reads, &caller.merchant).await?;
+    let reads = alone(&engine, &request).await?;
+    let found = clocks::get(&reads, &caller.merchant).await?;
     let found = found.ok_or_else(|| Problem::not_found("clock"))?;
     let revision = found.data.revision;
     tagged(revision, &found)
