@@ -93,6 +93,23 @@ impl TryFrom<Unchecked> for Entry {
 }
 
 impl Entry {
+    /// A trial balance: the entry that would make these balances, debits positive. What is zero is left out.
+    ///
+    /// # Errors
+    /// Why they are no trial balance: which currency does not sum to zero, or which amount is beyond the limit.
+    pub fn of_balances(balances: impl IntoIterator<Item = (Account, Money)>) -> Result<Self, String> {
+        let mut postings = Vec::new();
+        for (account, balance) in balances.into_iter().filter(|(_, balance)| !balance.is_zero()) {
+            let amount = balance.with_minor(balance.minor().abs()).map_err(|it| it.to_string())?;
+            postings.push(if balance.is_positive() {
+                Posting::Debit { account, debit: amount }
+            } else {
+                Posting::Credit { account, credit: amount }
+            });
+        }
+        Self::try_from(Unchecked { party: None, postings })
+    }
+
     /// The legs, debits first.
     #[must_use]
     pub fn postings(&self) -> &[Posting] {

@@ -2,10 +2,12 @@
 
 use crate::clock::{self, Clock};
 use crate::credit::{self, Credit};
+use crate::customer::{self, Customer};
 use crate::decider::{Decider, Refused};
 use crate::entry::Entry;
 use crate::order::{self, Order, Timestamp};
 use crate::payment::{self, Payment};
+use crate::period::{self, Periods};
 use crate::plan::{self, Plan};
 use chrono::NaiveDate;
 use std::fmt;
@@ -45,6 +47,10 @@ pub enum Command {
     Plan(plan::Command),
     /// Of the merchant's clock.
     Clock(clock::Command),
+    /// Of the merchant's accounting periods.
+    Period(period::Command),
+    /// Of who a customer is.
+    Customer(customer::Command),
 }
 
 impl Command {
@@ -57,6 +63,8 @@ impl Command {
             Self::Credit(it) => StreamName { category: Credit::CATEGORY, id: it.customer_id().as_str().into() },
             Self::Plan(it) => StreamName { category: Plan::CATEGORY, id: it.plan_id().as_str().into() },
             Self::Clock(_) => StreamName { category: Clock::CATEGORY, id: clock::NAME.into() },
+            Self::Period(_) => StreamName { category: Periods::CATEGORY, id: period::NAME.into() },
+            Self::Customer(it) => StreamName { category: Customer::CATEGORY, id: it.customer_id().as_str().into() },
         }
     }
 }
@@ -74,6 +82,10 @@ pub enum Event {
     Plan(plan::Event),
     /// To the merchant's clock.
     Clock(clock::Event),
+    /// To the merchant's accounting periods.
+    Period(period::Event),
+    /// To who a customer is.
+    Customer(customer::Event),
 }
 
 impl Event {
@@ -84,7 +96,7 @@ impl Event {
             Self::Order(it) => it.entry(),
             Self::Payment(it) => it.entry(),
             Self::Plan(it) => it.entry(),
-            Self::Credit(_) | Self::Clock(_) => None,
+            Self::Credit(_) | Self::Clock(_) | Self::Period(_) | Self::Customer(_) => None,
         }
     }
 
@@ -93,7 +105,9 @@ impl Event {
     pub fn pending(&self) -> Option<&Entry> {
         match self {
             Self::Payment(it) => it.pending(),
-            Self::Order(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_) => None,
+            Self::Order(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_) | Self::Period(_) | Self::Customer(_) => {
+                None
+            }
         }
     }
 
@@ -106,6 +120,8 @@ impl Event {
             Self::Credit(it) => it.at(),
             Self::Plan(it) => it.at(),
             Self::Clock(it) => it.at(),
+            Self::Period(it) => it.at(),
+            Self::Customer(it) => it.at(),
         }
     }
 
@@ -136,6 +152,12 @@ pub enum Refusal {
     /// Says the merchant's clock.
     #[error(transparent)]
     Clock(#[from] clock::Refusal),
+    /// Say the merchant's accounting periods.
+    #[error(transparent)]
+    Period(#[from] period::Refusal),
+    /// Says who a customer is.
+    #[error(transparent)]
+    Customer(#[from] customer::Refusal),
 }
 
 impl Refused for Refusal {
@@ -146,6 +168,8 @@ impl Refused for Refusal {
             Self::Credit(it) => it.code(),
             Self::Plan(it) => it.code(),
             Self::Clock(it) => it.code(),
+            Self::Period(it) => it.code(),
+            Self::Customer(it) => it.code(),
         }
     }
 
@@ -156,6 +180,8 @@ impl Refused for Refusal {
             Self::Credit(it) => it.pointer(),
             Self::Plan(it) => it.pointer(),
             Self::Clock(it) => it.pointer(),
+            Self::Period(it) => it.pointer(),
+            Self::Customer(it) => it.pointer(),
         }
     }
 }
@@ -173,6 +199,10 @@ pub enum Aggregate {
     Plan(Box<Plan>),
     /// The merchant's clock.
     Clock(Clock),
+    /// The merchant's accounting periods.
+    Period(Periods),
+    /// Who a customer is.
+    Customer(Box<Customer>),
 }
 
 impl Aggregate {
@@ -185,6 +215,8 @@ impl Aggregate {
             Command::Credit(_) => Self::Credit(Box::default()),
             Command::Plan(_) => Self::Plan(Box::default()),
             Command::Clock(_) => Self::Clock(Clock::default()),
+            Command::Period(_) => Self::Period(Periods::default()),
+            Command::Customer(_) => Self::Customer(Box::default()),
         }
     }
 
@@ -197,6 +229,8 @@ impl Aggregate {
             Event::Credit(_) => Self::Credit(Box::default()),
             Event::Plan(_) => Self::Plan(Box::default()),
             Event::Clock(_) => Self::Clock(Clock::default()),
+            Event::Period(_) => Self::Period(Periods::default()),
+            Event::Customer(_) => Self::Customer(Box::default()),
         }
     }
 
@@ -211,7 +245,18 @@ impl Aggregate {
             (Self::Credit(state), Command::Credit(it)) => Ok(all(state.decide(it)?, Event::Credit)),
             (Self::Plan(state), Command::Plan(it)) => Ok(all(state.decide(it)?, Event::Plan)),
             (Self::Clock(state), Command::Clock(it)) => Ok(all(state.decide(it)?, Event::Clock)),
-            (Self::Order(_) | Self::Payment(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_), _) => Ok(Vec::new()),
+            (Self::Period(state), Command::Period(it)) => Ok(all(state.decide(it)?, Event::Period)),
+            (Self::Customer(state), Command::Customer(it)) => Ok(all(state.decide(it)?, Event::Customer)),
+            (
+                Self::Order(_)
+                | Self::Payment(_)
+                | Self::Credit(_)
+                | Self::Plan(_)
+                | Self::Clock(_)
+                | Self::Period(_)
+                | Self::Customer(_),
+                _,
+            ) => Ok(Vec::new()),
         }
     }
 
@@ -223,7 +268,18 @@ impl Aggregate {
             (Self::Credit(state), Event::Credit(it)) => state.evolve(it),
             (Self::Plan(state), Event::Plan(it)) => state.evolve(it),
             (Self::Clock(state), Event::Clock(it)) => state.evolve(it),
-            (Self::Order(_) | Self::Payment(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_), _) => (),
+            (Self::Period(state), Event::Period(it)) => state.evolve(it),
+            (Self::Customer(state), Event::Customer(it)) => state.evolve(it),
+            (
+                Self::Order(_)
+                | Self::Payment(_)
+                | Self::Credit(_)
+                | Self::Plan(_)
+                | Self::Clock(_)
+                | Self::Period(_)
+                | Self::Customer(_),
+                _,
+            ) => (),
         }
     }
 }

@@ -6,6 +6,9 @@ use crate::money::{AMOUNT_MINOR_MAX, Currency};
 /// never repeat a value that may be a card number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
+    /// A personal value that is not sealed; it is never repeated.
+    #[error("a personal value stands where a sealed one belongs")]
+    NotSealed,
     /// Not a circulating ISO 4217 currency.
     #[error("{0:?} is not an ISO 4217 currency code that payments are made in; write for example \"EUR\"")]
     UnknownCurrency(String),
@@ -90,6 +93,7 @@ impl Invalid {
             Self::TextTooLong { .. } => "text_too_long",
             Self::ForbiddenCharacter(_) => "forbidden_character",
             Self::CardNumber => "card_number_not_allowed",
+            Self::NotSealed => "not_sealed",
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn react(event: &Event) -> Vec<Command> {
         Event::Order(event) => from_order(event).into_iter().map(Command::Payment).collect(),
         Event::Plan(event) => plans::from_plan(event),
         Event::Credit(event) => plans::from_credit(event).into_iter().collect(),
-        Event::Clock(_) => Vec::new(),
+        Event::Clock(_) | Event::Period(_) | Event::Customer(_) => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! of a shape is a new version with its own reader here and its own golden file; a kind is never renamed or reused.
 
 use crate::event::Event;
-use crate::{clock, credit, order, payment, plan};
+use crate::{clock, credit, customer, order, payment, period, plan};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -124,6 +124,9 @@ kinds! {
     "plan-unwound.v1" => Plan::plan::Unwound,
     "clock-started.v1" => Clock::clock::Started,
     "clock-advanced.v1" => Clock::clock::Advanced,
+    "period-closed.v1" => Period::period::Closed,
+    "customer-recorded.v1" => Customer::customer::Recorded,
+    "customer-erased.v1" => Customer::customer::Erased,
 }
 
 fn to_bytes(kind: &'static str, it: &impl Serialize) -> Result<Written, Unreadable> {

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use mizan_domain::event::{Event, StreamName};
 use mizan_domain::metadata::Metadata;
 use mizan_domain::{Decider, wire};
-use mizan_domain::{clock::Clock, credit::Credit, order::Order, payment::Payment, plan::Plan};
+use mizan_domain::{clock::Clock, credit::Credit, customer::Customer};
+use mizan_domain::{order::Order, payment::Payment, period::Periods, plan::Plan};
 use uuid::Uuid;
 
 /// An event with everything that is known of it.
@@ -56,6 +57,8 @@ impl TryFrom<Stored> for Recorded {
             Event::Credit(_) => Credit::CATEGORY,
             Event::Plan(_) => Plan::CATEGORY,
             Event::Clock(_) => Clock::CATEGORY,
+            Event::Period(_) => Periods::CATEGORY,
+            Event::Customer(_) => Customer::CATEGORY,
         };
         if category != it.category {
             return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));

@@ -110,7 +110,12 @@ impl Town {
     fn plan(&self) -> &Plan {
         let plan = self.stage.aggregates().values().find_map(|it| match it {
             Aggregate::Plan(plan) => Some(plan),
-            Aggregate::Order(_) | Aggregate::Payment(_) | Aggregate::Credit(_) | Aggregate::Clock(_) => None,
+            Aggregate::Order(_)
+            | Aggregate::Payment(_)
+            | Aggregate::Credit(_)
+            | Aggregate::Clock(_)
+            | Aggregate::Period(_)
+            | Aggregate::Customer(_) => None,
         });
         plan.unwrap()
     }

@@ -201,7 +201,7 @@ impl Auditor {
                 self.observe_payment(event)?;
                 self.check_payments()
             }
-            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => Ok(()),
+            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) | Event::Period(_) | Event::Customer(_) => Ok(()),
         }
     }
 

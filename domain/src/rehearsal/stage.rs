@@ -129,7 +129,12 @@ impl Stage {
     pub(crate) fn order(&self) -> &crate::order::Order {
         let order = self.aggregates.values().find_map(|it| match it {
             Aggregate::Order(order) => Some(order),
-            Aggregate::Payment(_) | Aggregate::Credit(_) | Aggregate::Plan(_) | Aggregate::Clock(_) => None,
+            Aggregate::Payment(_)
+            | Aggregate::Credit(_)
+            | Aggregate::Plan(_)
+            | Aggregate::Clock(_)
+            | Aggregate::Period(_)
+            | Aggregate::Customer(_) => None,
         });
         order.unwrap()
     }

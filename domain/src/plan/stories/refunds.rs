@@ -5,9 +5,13 @@ use super::*;
 fn refunded(events: &[Happened]) -> &Refunded {
     let found = events.iter().find_map(|event| match event {
         Happened::Plan(Event::Refunded(it)) => Some(it),
-        Happened::Plan(_) | Happened::Order(_) | Happened::Payment(_) | Happened::Credit(_) | Happened::Clock(_) => {
-            None
-        }
+        Happened::Plan(_)
+        | Happened::Order(_)
+        | Happened::Payment(_)
+        | Happened::Credit(_)
+        | Happened::Clock(_)
+        | Happened::Period(_)
+        | Happened::Customer(_) => None,
     });
     found.unwrap()
 }
@@ -68,7 +72,12 @@ fn the_merchant_returns_the_gross_less_a_discount_that_is_returned() {
         let book = events.iter().filter(|event| match event {
             Happened::Plan(_) => true,
             Happened::Payment(payment::Event::RefundRequested(it)) => it.origin == payment::RefundOrigin::Plan,
-            Happened::Payment(_) | Happened::Order(_) | Happened::Credit(_) | Happened::Clock(_) => false,
+            Happened::Payment(_)
+            | Happened::Order(_)
+            | Happened::Credit(_)
+            | Happened::Clock(_)
+            | Happened::Period(_)
+            | Happened::Customer(_) => false,
         });
         assert_eq!(net(book), expected, "{on_refund:?}");
         assert_eq!(town.standing().status, Status::Settled);
