@@ -4,9 +4,11 @@
 //! it becomes. Nothing is decided here.
 
 mod clock;
+mod customers;
 pub mod http;
 mod orders;
 mod payments;
+mod periods;
 mod plans;
 pub(crate) mod read;
 mod stories;
@@ -14,6 +16,7 @@ pub(crate) mod terms;
 
 pub use read::Fault;
 
+use crate::asking::Asking;
 use chrono::{DateTime, SubsecRound, Utc};
 use mizan_domain::event::Command;
 use utoipa::ToSchema;
@@ -28,6 +31,23 @@ trait Asked: serde::de::DeserializeOwned + ToSchema {
     fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault>;
 }
 
+/// The same for a command that needs more than the client says.
+trait Incomplete: serde::de::DeserializeOwned + ToSchema {
+    /// One line for the OpenAPI document.
+    const SUMMARY: &'static str;
+
+    /// What is to become the domain's command.
+    fn into_asking(self, now: DateTime<Utc>) -> Result<Asking, Fault>;
+}
+
+impl<T: Asked> Incomplete for T {
+    const SUMMARY: &'static str = <T as Asked>::SUMMARY;
+
+    fn into_asking(self, now: DateTime<Utc>) -> Result<Asking, Fault> {
+        self.into_command(now).map(Asking::Command)
+    }
+}
+
 /// What the OpenAPI document says of a command.
 pub struct Described {
     /// The name in the address.
@@ -40,7 +60,7 @@ pub struct Described {
     pub schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-fn describe<T: Asked>(name: &'static str) -> Described {
+fn describe<T: Incomplete>(name: &'static str) -> Described {
     let mut schemas = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut schemas);
     Described { name, summary: T::SUMMARY, schema: T::name().into_owned(), schemas }
@@ -53,11 +73,11 @@ macro_rules! commands {
 
         /// Reads a command's body; `None` when there is no such command.
         #[must_use]
-        pub fn read(name: &str, body: &[u8], now: DateTime<Utc>) -> Option<Result<Command, Fault>> {
+        pub fn read(name: &str, body: &[u8], now: DateTime<Utc>) -> Option<Result<Asking, Fault>> {
             // PostgreSQL and the wire keep microseconds.
             let now = now.trunc_subsecs(6);
             match name {
-                $($name => Some(read::body::<$asked>(body).and_then(|asked| asked.into_command(now))),)+
+                $($name => Some(read::body::<$asked>(body).and_then(|asked| asked.into_asking(now))),)+
                 _unknown => None,
             }
         }
@@ -102,6 +122,9 @@ commands! {
     "reschedule-plan" => plans::ReschedulePlan,
     "change-plan-rate" => plans::ChangePlanRate,
     "charge-off-plan" => plans::ChargeOffPlan,
+    "close-period" => periods::ClosePeriod,
+    "record-customer" => customers::RecordCustomer,
+    "erase-customer" => customers::EraseCustomer,
     "start-clock" => clock::StartClock,
     "advance-clock" => clock::AdvanceClock,
 }

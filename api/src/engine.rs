@@ -1,5 +1,6 @@
 //! The parts of a running service, put together: cluster, log, appender, policies, read models.
 
+use crate::asking::Asking;
 use crate::clocks::Clocks;
 use crate::policies;
 use crate::preview;
@@ -11,6 +12,7 @@ use mizan_domain::id::MerchantId;
 use mizan_projections::{Projector, Reads};
 use mizan_store::embedded::{Cluster, EmbeddedError, Settings};
 use mizan_store::seal::SealFollower;
+use mizan_store::vault::Vault;
 use mizan_store::{Log, LogError, PgConnectOptions};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -60,6 +62,10 @@ pub struct Engine {
     pub seal: SealFollower,
     /// What time it is.
     pub clocks: Arc<Clocks>,
+    /// What personal values are sealed with.
+    pub vault: Vault,
+    /// Where the keys are.
+    pub(crate) data_dir: PathBuf,
     timers: Timers,
     followers: [JoinHandle<()>; 2],
     cluster: Option<Cluster>,
@@ -108,17 +114,20 @@ impl Engine {
             reads: reads.clone(),
             clocks: Arc::clone(&clocks),
         };
-        let policies = tokio::spawn(policies::follow(log.clone(), writer.clone()));
+        let vault = Vault::new(log.pool().clone(), &place.data_dir);
+        let policies = tokio::spawn(policies::follow(log.clone(), writer.clone(), vault.clone()));
+        let data_dir = place.data_dir.clone();
         let seal = SealFollower::start(log.clone(), &place.data_dir);
         let followers = [policies, tokio::spawn(timers.clone().follow())];
-        Ok(Self { log, writer, projector, reads, seal, clocks, timers, followers, cluster })
+        Ok(Self { log, writer, projector, reads, seal, clocks, vault, data_dir, timers, followers, cluster })
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.
     ///
     /// # Errors
     /// [`NotDone`].
-    pub async fn command(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
+    pub async fn command(&self, asking: impl Into<Asking>, mut context: Context) -> Result<Settled, NotDone> {
+        let command = asking.into().complete(self, &mut context).await?;
         let mut writer = self.writer.clone();
         if context.dry_run {
             let done = writer.ask(command, context.clone()).await?;
@@ -127,10 +136,11 @@ impl Engine {
                 if is_new { preview::consequences(&self.log, &context, &done).await? } else { Vec::new() };
             return Ok(Settled { done, consequences });
         }
-        let timers = self.timers.clone();
+        let (timers, vault) = (self.timers.clone(), self.vault.clone());
         let work = tokio::spawn(async move {
             let is_clock = matches!(command, Command::Clock(_));
             let done = writer.ask(command, context.clone()).await?;
+            policies::forget(&vault, &context.merchant, done.events.iter().map(|it| &it.event)).await;
             if is_clock {
                 timers.pass_own(&context.merchant).await?;
             }

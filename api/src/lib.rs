@@ -5,8 +5,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod asking;
 pub mod cli;
-pub mod clocks;
+mod clocks;
 pub mod commands;
 pub mod engine;
 pub mod events;

@@ -9,8 +9,9 @@ use crate::events::cloud::{self, CloudEvent};
 use crate::events::{EventPage, EventView};
 use crate::health::Readiness;
 use crate::problem::Problem;
+use crate::queries::customers::CustomerView;
 use actix_web::web;
-use mizan_projections::{Answer, Page, accounts, journal, orders, payments, statements, takings};
+use mizan_projections::{Answer, Page, accounts, customers, journal, orders, payments, periods, statements, takings};
 use std::sync::Arc;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -95,6 +96,10 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add_page::<journal::JournalEntry>(&mut schemas);
     add_answer::<accounts::TrialBalance>(&mut schemas);
     add_answer::<accounts::TrialBalanceChanges>(&mut schemas);
+    add_page::<CustomerView>(&mut schemas);
+    add_answer::<CustomerView>(&mut schemas);
+    add_page::<periods::PeriodRow>(&mut schemas);
+    add_answer::<periods::PeriodRow>(&mut schemas);
     add_answer::<statements::Statement>(&mut schemas);
     add_page::<takings::DayRow>(&mut schemas);
     plans::answers(&mut schemas);
@@ -248,6 +253,11 @@ fn by_id(id: &str, summary: &str, schema: &str) -> Operation {
     single(id, summary, schema).parameter(parameter("id", ParameterIn::Path, "Its id.", Type::String)).build()
 }
 
+fn of_period(id: &str, schema: &str) -> Operation {
+    let until = parameter("until", ParameterIn::Path, "Its last day.", Type::String);
+    single(id, "A closed period", schema).parameter(until).build()
+}
+
 /// An answer that comes in two forms, as the `Accept` header says.
 fn in_forms(schema: &str, description: &str, media_type: &str, other: RefOr<Schema>) -> Response {
     let other = ContentBuilder::new().schema(Some(other)).build();
@@ -304,6 +314,8 @@ fn queries() -> Vec<(&'static str, Operation)> {
             "/v1/queries/trial-balance",
             single("trial-balance", "The trial balance", &answer::<accounts::TrialBalance>())
                 .parameter(query("currency", "Only this currency.", Type::String))
+                .parameter(query("from", "The first day of posting.", Type::String))
+                .parameter(query("until", "The last day of posting.", Type::String))
                 .build(),
         ),
         (
@@ -335,6 +347,16 @@ fn queries() -> Vec<(&'static str, Operation)> {
                 &takings::fields(),
             ),
         ),
+        (
+            "/v1/queries/customers",
+            list("customers", "Customers, opened", &page::<CustomerView>(), &customers::fields()),
+        ),
+        (
+            "/v1/queries/customers/{id}",
+            by_id("customer", "Who a customer is, as far as it can be read", &answer::<CustomerView>()),
+        ),
+        ("/v1/queries/periods", list("periods", "Closed periods", &page::<periods::PeriodRow>(), &periods::fields())),
+        ("/v1/queries/periods/{until}", of_period("period", &answer::<periods::PeriodRow>())),
         ("/v1/events", events),
         ("/v1/events/{position}", event),
         (

@@ -5,10 +5,13 @@
 //! after a crash in between.
 
 use crate::write::{Context, Done, Happened, NotDone, Writer};
+use mizan_domain::customer;
 use mizan_domain::event::{Command, Event};
+use mizan_domain::id::MerchantId;
 use mizan_domain::metadata::reaction_id;
 use mizan_domain::policy;
 use mizan_domain::text::Text;
+use mizan_store::vault::{Vault, VaultError};
 use mizan_store::{Log, Recorded};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,6 +20,8 @@ use std::time::Duration;
 const FOLLOW_EVERY_MS: u64 = 500;
 /// How many events it takes at a time.
 const FOLLOW_EVENTS_MAX: i64 = 1_000;
+/// The kind of event that ends with the destruction of a key.
+const FORGOTTEN: &str = "customer-erased.v1";
 /// The ordinal of the command that records a policy's refused command, far beyond the ordinals of the commands.
 const ON_REFUSAL: usize = 1_000_000;
 
@@ -93,10 +98,32 @@ fn reaction(cause: &Cause, ordinal: usize) -> Result<Context, NotDone> {
     })
 }
 
+/// Destroys the keys of customers who were erased. Where that fails, the follower does it.
+pub async fn forget(vault: &Vault, merchant: &MerchantId, events: impl Iterator<Item = &Event>) {
+    for it in events {
+        if let Err(error) = forget_one(vault, merchant, it).await {
+            tracing::warn!(%error, "the key of an erased customer is left to the follower");
+        }
+    }
+}
+
+async fn forget_one(vault: &Vault, merchant: &MerchantId, event: &Event) -> Result<(), VaultError> {
+    match event {
+        Event::Customer(customer::Event::Erased(it)) => vault.destroy(merchant, it.customer_id.as_str()).await,
+        Event::Customer(customer::Event::Recorded(_))
+        | Event::Order(_)
+        | Event::Payment(_)
+        | Event::Credit(_)
+        | Event::Plan(_)
+        | Event::Clock(_)
+        | Event::Period(_) => Ok(()),
+    }
+}
+
 /// Follows the history for ever and does what was left undone.
-pub async fn follow(log: Log, mut writer: Writer) {
+pub async fn follow(log: Log, mut writer: Writer, vault: Vault) {
     loop {
-        match catch_up(&log, &mut writer).await {
+        match catch_up(&log, &mut writer, &vault).await {
             Ok(true) => continue,
             Ok(false) => (),
             Err(error) => tracing::warn!(%error, "the policies could not follow the history; they try again"),
@@ -109,17 +136,23 @@ pub async fn follow(log: Log, mut writer: Writer) {
 ///
 /// # Errors
 /// What the log or the writer said; the checkpoint has not moved then.
-pub async fn catch_up(log: &Log, writer: &mut Writer) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+pub async fn catch_up(
+    log: &Log,
+    writer: &mut Writer,
+    vault: &Vault,
+) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
     let from = log.policy_checkpoint().await?;
     let head = log.head().await?;
     if head <= from {
         return Ok(false);
     }
-    let stored = log.read_kinds((from, head), &policy::ANSWERED, FOLLOW_EVENTS_MAX).await?;
+    let kinds: Vec<&str> = policy::ANSWERED.into_iter().chain([FORGOTTEN]).collect();
+    let stored = log.read_kinds((from, head), &kinds, FOLLOW_EVENTS_MAX).await?;
     let is_full = i64::try_from(stored.len()).is_ok_and(|read| read == FOLLOW_EVENTS_MAX);
     let reached = stored.last().map_or(head, |last| if is_full { last.position } else { head });
     for stored in stored {
         let recorded = Recorded::try_from(stored)?;
+        forget_one(vault, &recorded.metadata.merchant_id, &recorded.event).await?;
         let context = Context {
             merchant: recorded.metadata.merchant_id,
             actor: recorded.metadata.actor,

@@ -1,6 +1,8 @@
 //! Questions over HTTP: a handler reads the query string, waits where it was asked to, and hands it to the read model.
 
+pub mod customers;
 mod moment;
+mod periods;
 mod plans;
 
 use crate::engine::Engine;
@@ -31,6 +33,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(get("trial-balance/changes").route(web::get().to(trial_balance_changes)))
         .service(get("customers/{id}/statement").route(web::get().to(statement)))
         .service(get("daily-takings").route(web::get().to(daily_takings)))
+        .configure(customers::routes)
+        .configure(periods::routes)
         .configure(plans::routes);
 }
 

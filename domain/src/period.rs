@@ -5,7 +5,8 @@
 //! The trial balance and its signature are fields of the command: this module sums nothing and signs nothing.
 
 use crate::decider::{Decider, Refused};
-use crate::entry::Entry;
+use crate::entry::{Entry, Posting};
+use crate::id::MerchantId;
 use crate::order::Timestamp;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,20 @@ pub struct Statement {
     pub trial_balance: Entry,
     /// The same as a signed note (C2SP signed-note), by the key that seals the history.
     pub note: String,
+}
+
+/// What a signed trial balance says: whose, which log's, up to which day and position, and a line for each account.
+#[must_use]
+pub fn note_text(origin: &str, merchant: &MerchantId, until: NaiveDate, through: u64, books: &Entry) -> String {
+    let mut text = format!("mizan trial balance v1\n{origin}\nmerchant {merchant}\nuntil {until}\nthrough {through}\n");
+    for it in books.postings() {
+        let line = match it {
+            Posting::Debit { account, debit } => format!("{account} debit {debit}\n"),
+            Posting::Credit { account, credit } => format!("{account} credit {credit}\n"),
+        };
+        text.push_str(&line);
+    }
+    text
 }
 
 /// Everything that can have happened to the periods.

@@ -109,6 +109,8 @@ create table journal (
     stream text collate "C" not null,
     correlation_id uuid not null,
     effective_at timestamptz not null,
+    -- The day that counts in the books, in the time zone of whoever it concerns.
+    effective_on date not null,
     recorded_at timestamptz not null
 );
 
@@ -284,3 +286,28 @@ create table clocks (
     position bigint not null,
     primary key (merchant_id)
 ) with (fillfactor = 50);
+
+-- Accounting periods that were closed.
+create table periods (
+    merchant_id text collate "C" not null,
+    until date not null,
+    through bigint not null,
+    trial_balance json not null,
+    note text collate "C" not null,
+    closed_at timestamptz not null,
+    position bigint not null,
+    primary key (merchant_id, until)
+);
+
+-- Who customers are, sealed: nothing here can be read without the customer's key, which is elsewhere.
+create table customers (
+    merchant_id text collate "C" not null,
+    customer_id text collate "C" not null,
+    details json not null,
+    is_erased boolean not null,
+    erased_at timestamptz,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, customer_id)
+) with (fillfactor = 80);

@@ -1,14 +1,15 @@
 //! The general ledger: what every account has, and whether it all sums to zero.
 
 mod changes;
+mod trial_balance;
 
 use crate::amount::Amount;
-use crate::apply::{Misfit, NotApplied};
+use crate::apply::NotApplied;
 use crate::bulk;
 use crate::journal::{self, Layer};
-use crate::past::{About, Room};
-use crate::reads::{Answer, Page, QueryError, Reads};
-use crate::search::{Field, Kind, Listing, SearchError, Sorts};
+use crate::past::Room;
+use crate::reads::{Page, QueryError, Reads};
+use crate::search::{Field, Kind, Listing, Sorts};
 pub use changes::{AccountChange, TrialBalanceChanges, changes};
 use mizan_domain::entry::Posting;
 use mizan_domain::id::MerchantId;
@@ -17,6 +18,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use std::collections::BTreeMap;
+pub use trial_balance::{TrialBalance, TrialBalanceLine, TrialBalanceTotal, balances, trial_balance};
 use utoipa::ToSchema;
 
 /// An account in one currency.
@@ -130,94 +132,4 @@ pub async fn search(
     pairs: &[(String, String)],
 ) -> Result<Page<AccountRow>, QueryError> {
     reads.page(merchant, (Room::Books, "accounts"), &LISTING, pairs).await
-}
-
-/// The balance of every account, to the debit or to the credit, and their sums.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TrialBalance {
-    /// A line for each account and currency, by currency and account.
-    pub lines: Vec<TrialBalanceLine>,
-    /// Their sums, one for each currency.
-    pub totals: Vec<TrialBalanceTotal>,
-    /// Whether debit and credit are equal in every currency. Anything else is a fault in the books.
-    pub is_balanced: bool,
-}
-
-/// One account in one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TrialBalanceLine {
-    /// The account.
-    pub account: String,
-    /// Its class.
-    pub class: String,
-    /// The currency of the amounts.
-    pub currency: String,
-    /// The balance, where it is a debit.
-    pub debit: Amount,
-    /// The balance, where it is a credit.
-    pub credit: Amount,
-}
-
-/// The sums of one currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TrialBalanceTotal {
-    /// The currency.
-    pub currency: String,
-    /// The sum of the debits.
-    pub debit: Amount,
-    /// The sum of the credits; equal to the debits.
-    pub credit: Amount,
-}
-
-/// The trial balance. It takes `currency`, and nothing else.
-///
-/// # Errors
-/// [`QueryError`].
-pub async fn trial_balance(
-    reads: &Reads,
-    merchant: &MerchantId,
-    pairs: &[(String, String)],
-) -> Result<Answer<TrialBalance>, QueryError> {
-    let mut currency = None;
-    for (name, value) in pairs {
-        match name.as_str() {
-            "currency" => currency = Some(value),
-            _unknown => {
-                let message = format!("the trial balance has no {name:?}; it takes currency");
-                return Err(SearchError::new("unknown_parameter", name, message).into());
-            }
-        }
-    }
-    let (mut connection, position) = reads.begin(About { merchant, rooms: &[Room::Books], only: None }).await?;
-    let rows: Vec<AccountRow> = sqlx::query_as(
-        "select * from accounts where merchant_id = $1 and ($2::text is null or currency = $2) \
-         order by currency, account",
-    )
-    .bind(merchant.as_str())
-    .bind(currency)
-    .fetch_all(&mut *connection)
-    .await?;
-    let data = balanced(rows).map_err(|_| sqlx::Error::Protocol("a sum of balances is too large".to_owned()))?;
-    Ok(Answer { data, position })
-}
-
-fn balanced(rows: Vec<AccountRow>) -> Result<TrialBalance, Misfit> {
-    let mut totals: Vec<TrialBalanceTotal> = Vec::new();
-    let mut lines = Vec::with_capacity(rows.len());
-    for it in rows {
-        let nothing = it.balance.minus(it.balance)?;
-        let (debit, credit) =
-            if it.balance.is_positive() { (it.balance, nothing) } else { (nothing, it.balance.negated()) };
-        match totals.last_mut().filter(|total| total.currency == it.currency) {
-            Some(total) => {
-                total.debit.add(debit)?;
-                total.credit.add(credit)?;
-            }
-            None => totals.push(TrialBalanceTotal { currency: it.currency.clone(), debit, credit }),
-        }
-        let AccountRow { account, class, currency, .. } = it;
-        lines.push(TrialBalanceLine { account, class, currency, debit, credit });
-    }
-    let is_balanced = totals.iter().all(|it| it.debit == it.credit);
-    Ok(TrialBalance { lines, totals, is_balanced })
 }

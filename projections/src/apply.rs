@@ -1,6 +1,8 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
-use crate::{accounts, clocks, credit_lines, journal, orders, payments, plans, statements, takings};
+use crate::{
+    accounts, clocks, credit_lines, customers, journal, orders, payments, periods, plans, statements, takings,
+};
 use chrono::{NaiveTime, SubsecRound};
 use mizan_domain::event::Event;
 use mizan_domain::order::Timestamp;
@@ -47,7 +49,9 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
     takings::apply(tx, batch).await?;
     plans::apply(tx, batch).await?;
     credit_lines::apply(tx, batch).await?;
-    clocks::apply(tx, batch).await
+    clocks::apply(tx, batch).await?;
+    periods::apply(tx, batch).await?;
+    customers::apply(tx, batch).await
 }
 
 /// When an event happened, as PostgreSQL can keep it: in microseconds.

@@ -55,7 +55,7 @@ macro_rules! table {
 }
 
 /// Every read model's table; the checkpoint is not one.
-pub(crate) static TABLES: [Table; 12] = [
+pub(crate) static TABLES: [Table; 14] = [
     table!("orders", "merchant_id, order_id"),
     table!("payments", "merchant_id, payment_id"),
     table!("accounts", "merchant_id, account, currency"),
@@ -68,6 +68,8 @@ pub(crate) static TABLES: [Table; 12] = [
     table!("plan_agreements", "merchant_id, plan_id"),
     table!("credit_lines", "merchant_id, customer_id, currency"),
     table!("clocks", "merchant_id"),
+    table!("periods", "merchant_id, until"),
+    table!("customers", "merchant_id, customer_id"),
 ];
 
 /// The fingerprint of every table in a schema, at one moment; empty where there are no read models.

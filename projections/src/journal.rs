@@ -5,9 +5,10 @@ use crate::apply::{NotApplied, counts_from};
 use crate::bulk::Copy;
 use crate::names::names;
 use crate::past::{About, Room};
+use crate::periods::POSTED_ON;
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing, Search};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use mizan_domain::entry::{Entry, Posting};
 use mizan_domain::id::MerchantId;
 use mizan_domain::wire;
@@ -47,6 +48,10 @@ pub struct JournalEntry {
     pub party: Option<String>,
     /// From when it counts: when it happened, or the day that a step of a plan counts for where it was done again.
     pub effective_at: DateTime<Utc>,
+    /// The day that counts: that of `effective_at`, in the time zone of the plan where it is one.
+    pub effective_on: NaiveDate,
+    /// The day that it is posted to: `effective_on`, or the first day of the period that was open when it was recorded.
+    pub posted_on: NaiveDate,
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
     /// The legs, in the order of the event.
@@ -87,6 +92,8 @@ struct Row {
     stream: String,
     correlation_id: Uuid,
     effective_at: DateTime<Utc>,
+    effective_on: NaiveDate,
+    posted_on: NaiveDate,
     recorded_at: DateTime<Utc>,
 }
 
@@ -109,7 +116,7 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
 }
 
 const COPY: &str = "copy journal (merchant_id, position, leg, layer, account, currency, debit, credit, party, event_id, \
-                    kind, category, stream, correlation_id, effective_at, recorded_at) from stdin";
+                    kind, category, stream, correlation_id, effective_at, effective_on, recorded_at) from stdin";
 
 fn push(copy: &mut Copy, recorded: &Recorded, leg: usize, layer: Layer, entry: &Entry, posting: &Posting) {
     let currency = posting.signed().currency();
@@ -133,6 +140,7 @@ fn push(copy: &mut Copy, recorded: &Recorded, leg: usize, layer: Layer, entry: &
         .text(&recorded.stream.id)
         .plain(recorded.metadata.correlation_id)
         .time(counts_from(&recorded.event))
+        .plain(recorded.event.effective_on())
         .time(recorded.recorded_at)
         .end();
 }
@@ -142,6 +150,8 @@ const LISTING: Listing = Listing {
     fields: &[
         Field::sorted("position", Kind::Integer),
         Field::sorted("effective_at", Kind::Timestamp),
+        Field::of("effective_on", Kind::Date),
+        Field::of("posted_on", Kind::Date),
         Field::of("recorded_at", Kind::Timestamp),
         Field::of("account", Kind::Text),
         Field::of("currency", Kind::Text),
@@ -176,7 +186,9 @@ pub async fn search(
 ) -> Result<Page<JournalEntry>, QueryError> {
     static ENTRIES: &Listing = &LISTING;
     let search = Search::parse(ENTRIES, merchant, pairs)?;
-    let mut sql = QueryBuilder::new("with found as (select position, effective_at from journal where merchant_id = ");
+    let mut sql = QueryBuilder::new("with journal as not materialized (select journal.*, ");
+    sql.push(POSTED_ON).push(" as posted_on from journal), ");
+    sql.push("found as (select position, effective_at from journal where merchant_id = ");
     sql.push_bind(merchant.as_str());
     search.push_filters(&mut sql);
     search.push_after(&mut sql);
@@ -208,6 +220,8 @@ fn grouped(rows: Vec<Row>) -> Vec<JournalEntry> {
                 correlation_id: it.correlation_id,
                 party: it.party,
                 effective_at: it.effective_at,
+                effective_on: it.effective_on,
+                posted_on: it.posted_on,
                 recorded_at: it.recorded_at,
                 postings: vec![posting],
             }),

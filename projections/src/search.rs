@@ -322,6 +322,15 @@ impl Search {
     }
 }
 
+/// Reads a parameter that is a date.
+pub(crate) fn day(name: &str, text: &str) -> Result<NaiveDate, SearchError> {
+    match Value::parse(Kind::Date, text) {
+        Ok(Value::Date(it)) => Ok(it),
+        Ok(_) => Err(SearchError::new("bad_value", name, format!("{name} is a date"))),
+        Err(why) => Err(SearchError::new("bad_value", name, format!("{name}: {why}"))),
+    }
+}
+
 fn check_size(pairs: &[(String, String)]) -> Result<(), SearchError> {
     let mut known = BTreeSet::new();
     for (nth, (name, text)) in pairs.iter().enumerate() {

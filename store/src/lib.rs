@@ -10,6 +10,7 @@ pub mod log;
 pub mod pool;
 pub mod recorded;
 pub mod seal;
+pub mod vault;
 
 pub use log::{
     Batch, Found, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,

@@ -88,6 +88,8 @@ async fn answers_are_what_the_document_says() {
             "receive-payment",
             json!({ "payment_id": "p-2", "plan_id": "n-1", "customer_id": "c-1", "method": "card", "amount": "20.00", "currency": "EUR" }),
         ),
+        ("record-customer", json!({ "customer_id": "c-1", "name": "Ada Lovelace" })),
+        ("close-period", json!({ "until": "2025-12-31" })),
         ("start-clock", json!({})),
     ];
     for (name, data) in story {
@@ -118,6 +120,10 @@ async fn answers_are_what_the_document_says() {
         ("/v1/queries/credit-lines", "credit-lines?"),
         ("/v1/queries/credit-lines/{id}", "credit-lines/c-1?"),
         ("/v1/queries/clock", "clock?"),
+        ("/v1/queries/customers", "customers?"),
+        ("/v1/queries/customers/{id}", "customers/c-1?"),
+        ("/v1/queries/periods", "periods?"),
+        ("/v1/queries/periods/{until}", "periods/2025-12-31?"),
     ] {
         let answer = api.get(&format!("/v1/queries/{address}min_position={head}")).await.ok();
         conforms(&document, answers(path), &answer, path);

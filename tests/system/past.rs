@@ -57,7 +57,7 @@ fn story() -> Vec<(&'static str, Value)> {
 async fn every_answer_can_be_had_again() {
     let system = System::new().await;
     let api = system.serve().await;
-    let mut told: Vec<(i64, String, Vec<(u16, Value)>)> = Vec::new();
+    let mut told = Vec::new();
     for (name, data) in story() {
         api.done(name, data).await;
         let head = api.head().await;
@@ -67,8 +67,8 @@ async fn every_answer_can_be_had_again() {
             let answer = api.get(&format!("/v1/queries/{question}{separator}min_position={head}")).await;
             answers.push((answer.status, answer.json()));
         }
-        let events = api.get(&format!("/v1/events/{head}")).await.ok();
-        told.push((head, events["recorded_at"].as_str().unwrap().to_owned(), answers));
+        let last = api.get(&format!("/v1/events/{head}")).await.ok();
+        told.push((head, last["recorded_at"].as_str().unwrap().to_owned(), answers));
     }
     for (head, moment, answers) in &told {
         for (question, (status, was)) in QUESTIONS.iter().zip(answers) {

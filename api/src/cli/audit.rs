@@ -6,6 +6,7 @@
 mod ageing;
 mod books;
 mod online;
+mod periods;
 mod verify;
 
 use super::{Outcome, grouped, say};

@@ -3,6 +3,7 @@
 pub use super::stories::Links;
 use super::stories::stories;
 use super::{Fault, NAMES, read};
+use crate::asking::Asking;
 use crate::engine::{Engine, Settled};
 use crate::problem::Problem;
 use crate::server::{BULK_BODY_BYTES_MAX, Caller, whole_body};
@@ -11,7 +12,6 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use mizan_domain::event::Command;
 use mizan_domain::id::{MerchantId, derived_uuid};
 use mizan_domain::text::Text;
 use mizan_domain::{Invalid, card_number};
@@ -202,7 +202,7 @@ async fn bulk_of(
     engine: &Engine,
     context: &Context,
     (items, links): (Vec<Item>, &mut Links),
-    may_ask: impl Fn(&Command) -> Result<(), Problem>,
+    may_ask: impl Fn(&Asking) -> Result<(), Problem>,
 ) -> Vec<BulkOutcome> {
     let now = match engine.now(&context.merchant).await {
         Ok(now) => now,
@@ -229,7 +229,7 @@ async fn bulk_of(
 
 pub(super) struct Prepared {
     pub(super) index: usize,
-    pub(super) command: Command,
+    pub(super) command: Asking,
     context: Context,
 }
 

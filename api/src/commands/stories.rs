@@ -1,6 +1,7 @@
 //! Which commands belong together: those that name the same thing are done one after the other.
 
 use super::http::Prepared;
+use crate::asking::Asking;
 use mizan_domain::event::Command;
 use mizan_domain::{credit, payment};
 use std::collections::HashMap;
@@ -79,8 +80,9 @@ pub(super) fn stories(commands: Vec<Prepared>, links: &mut Links) -> Vec<Vec<Pre
 }
 
 /// Everything that a command is about: its stream, and what it says that it belongs to.
-fn names(command: &Command) -> Vec<String> {
-    let own = command.stream().to_string();
+fn names(asking: &Asking) -> Vec<String> {
+    let own = asking.stream().to_string();
+    let Asking::Command(command) = asking else { return vec![own] };
     let (order, plan, customer) = match command {
         Command::Order(_) | Command::Plan(_) | Command::Clock(_) | Command::Period(_) | Command::Customer(_) => {
             (None, None, None)

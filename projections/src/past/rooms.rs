@@ -1,8 +1,8 @@
 //! What the past is made of: which tables follow which streams, and which are only ever added to.
 
 use crate::apply::NotApplied;
-use crate::{clocks, credit_lines, orders, payments, plans};
-use mizan_domain::{Decider, clock, credit, order, payment, plan};
+use crate::{clocks, credit_lines, customers, orders, payments, plans};
+use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
 use sqlx::PgConnection;
 
@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 pub(crate) enum Room {
     /// What follows from streams of one category.
     Of(Streams),
-    /// Journal, accounts, statements and takings.
+    /// Journal, accounts, statements, takings and periods.
     Books,
 }
 
@@ -23,6 +23,7 @@ pub(crate) enum Streams {
     Plans,
     Credit,
     Clock,
+    Customers,
 }
 
 /// A table of such rows.
@@ -49,6 +50,7 @@ impl Streams {
             Self::Plans => plan::Plan::CATEGORY,
             Self::Credit => credit::Credit::CATEGORY,
             Self::Clock => clock::Clock::CATEGORY,
+            Self::Customers => customer::Customer::CATEGORY,
         }
     }
 
@@ -58,7 +60,7 @@ impl Streams {
             Self::Orders => "order_id",
             Self::Payments => "payment_id",
             Self::Plans => "plan_id",
-            Self::Credit => "customer_id",
+            Self::Credit | Self::Customers => "customer_id",
             Self::Clock => "'merchant'",
         }
     }
@@ -73,6 +75,7 @@ impl Streams {
             }
             Self::Credit => &const { [many("credit_lines")] },
             Self::Clock => &const { [one("clocks")] },
+            Self::Customers => &const { [one("customers")] },
         }
     }
 
@@ -84,6 +87,7 @@ impl Streams {
             Self::Plans => plans::apply(tx, batch).await,
             Self::Credit => credit_lines::apply(tx, batch).await,
             Self::Clock => clocks::apply(tx, batch).await,
+            Self::Customers => customers::apply(tx, batch).await,
         }
     }
 }
@@ -96,6 +100,8 @@ pub(super) const BOOKS_AS_OF: &str = "
     create temp view statement_lines as select * from read.statement_lines
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
     create temp view takings as select * from read.takings
+        where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
+    create temp view periods as select * from read.periods
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
     create temp view accounts as
         with since as (
@@ -138,6 +144,8 @@ pub(super) const BOOKS_EFFECTIVE: &str = "
     create temp view takings as select * from read.takings
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint
             and at <= current_setting('mizan.effective_at')::timestamptz;
+    create temp view periods as select * from read.periods
+        where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
     create temp view accounts as
         with sums as (
             select merchant_id, account, currency, max(position) as position,

@@ -8,7 +8,7 @@ use crate::clocks;
 use crate::names::names;
 use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
-use crate::search::{Kind, SearchError, Value};
+use crate::search::{SearchError, day};
 use chrono::{DateTime, NaiveDate, Utc};
 use mizan_domain::Currency;
 use mizan_domain::id::MerchantId;
@@ -152,15 +152,6 @@ pub async fn get(
     let rows: Vec<Row> = query.fetch_all(&mut *connection).await?;
     let currencies = in_currencies(rows).map_err(|_| sqlx::Error::Protocol("an ageing cannot be summed".to_owned()))?;
     Ok(Answer { data: Ageing { on, customer_id, currencies }, position })
-}
-
-/// Reads a date.
-pub(super) fn day(name: &str, text: &str) -> Result<NaiveDate, SearchError> {
-    match Value::parse(Kind::Date, text) {
-        Ok(Value::Date(it)) => Ok(it),
-        Ok(_) => Err(SearchError::new("bad_value", name, format!("{name} is a date"))),
-        Err(why) => Err(SearchError::new("bad_value", name, format!("{name}: {why}"))),
-    }
 }
 
 fn in_currencies(rows: Vec<Row>) -> Result<Vec<CurrencyAgeing>, Misfit> {

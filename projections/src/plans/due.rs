@@ -1,11 +1,10 @@
 //! What is due: sums of what is still to be paid, by the day it is due.
 
-use super::ageing::day;
 use crate::amount::Amount;
 use crate::clocks;
 use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
-use crate::search::SearchError;
+use crate::search::{SearchError, day};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use mizan_domain::id::MerchantId;
 use serde::{Deserialize, Serialize};

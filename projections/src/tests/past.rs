@@ -17,12 +17,13 @@ use mizan_domain::id::MerchantId;
 use mizan_store::{Log, Position};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-const EVERYTHING: [Room; 6] = [
+const EVERYTHING: [Room; 7] = [
     Room::Of(Streams::Orders),
     Room::Of(Streams::Payments),
     Room::Of(Streams::Plans),
     Room::Of(Streams::Credit),
     Room::Of(Streams::Clock),
+    Room::Of(Streams::Customers),
     Room::Books,
 ];
 

@@ -77,6 +77,16 @@ impl Keys {
         self.rotations.iter().map(|it| &it.at)
     }
 
+    /// The text of something else that one of the keys has signed.
+    ///
+    /// # Errors
+    /// [`NoteError::NotSigned`].
+    pub fn statement<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
+        let mut keys = std::iter::once(&self.first).chain(self.rotations.iter().map(|it| &it.to));
+        let signed = keys.find_map(|key| verified(note, &[key]).ok());
+        signed.ok_or_else(|| NoteError::NotSigned(self.current().clone()))
+    }
+
     /// The checkpoint in a note, if the key that was in charge has signed it.
     ///
     /// # Errors

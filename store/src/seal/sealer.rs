@@ -8,7 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::home::{Home, HomeError};
 use super::keys::{Keys, KeysText, rotation};
 use super::leaf::TooLong;
-use super::note::{NoteError, SigningKey, VerifierKey};
+use super::note::{NoteError, SigningKey, VerifierKey, sign};
 use super::proof::{consistency, tiles_of};
 use super::scan::{SCAN_EVENTS, scan};
 use super::signer::{Refusal, sign_next};
@@ -237,6 +237,22 @@ impl Sealer {
         self.key = Some(new);
         Ok(verifier)
     }
+}
+
+/// Signs something else about this history with its key: a text that names the log on its second line, and whose first
+/// line is no log's name, so that it is never taken for a checkpoint.
+///
+/// # Errors
+/// [`SealError`].
+pub async fn sign_statement(log: &Log, dir: &Path, text: impl Fn(&str) -> String) -> Result<String, SealError> {
+    let mut connection = log.pool().acquire().await?;
+    let known = keys(&mut connection).await?;
+    let current = known.as_ref().map(Keys::current).ok_or_else(|| {
+        SealError::Database(sqlx::Error::Protocol("the history is not sealed yet; ask again in a moment".to_owned()))
+    })?;
+    let key = Home::new(dir).load(current).map_err(Halted::from)?;
+    let key = key.ok_or_else(|| Halted::OtherKey { current: current.clone(), dir: dir.to_owned() })?;
+    Ok(sign(&text(current.name()), &[&key]))
 }
 
 /// The keys of the history, checked; none before the first sealer.

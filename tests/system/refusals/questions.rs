@@ -71,6 +71,10 @@ async fn a_wrong_parameter_is_named_and_told_what_would_be_right() {
         ("credit-lines?credit_limit[gte]=x", "bad_value", "?credit_limit[gte]"),
         ("credit-lines/c-1?limit=1", "unknown_parameter", "?limit"),
         ("clock?limit=1", "unknown_parameter", "?limit"),
+        ("customers?name=Ada", "unknown_parameter", "?name"),
+        ("customers/c-1?limit=1", "unknown_parameter", "?limit"),
+        ("periods?until=soon", "bad_value", "?until"),
+        ("trial-balance?until=soon", "bad_value", "?until"),
         ("customers/c-1/statement?from=yesterday", "bad_value", "?from"),
         ("customers/c-1/statement?colour=red", "unknown_parameter", "?colour"),
     ];

@@ -1,11 +1,12 @@
 //! The books, kept again from the entries in the history.
 
+use super::periods::Periods;
 use chrono::DateTime;
 use mizan_domain::entry::Posting;
 use mizan_domain::id::MerchantId;
 use mizan_domain::{Account, Currency, Money};
-use mizan_store::seal::Leaf;
 use mizan_store::seal::recount::Findings;
+use mizan_store::seal::{Keys, Leaf};
 use mizan_store::{Position, Recorded, Stored};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -25,9 +26,15 @@ pub(super) type Key = (MerchantId, Account, Currency);
 pub(super) struct Books {
     pub(super) accounts: BTreeMap<Key, Turnover>,
     pub(super) entries: u64,
+    pub(super) periods: Periods,
 }
 
 impl Books {
+    /// Books of a history that is sealed with these keys.
+    pub(super) fn signed_by(keys: Option<Keys>) -> Self {
+        Self { periods: Periods::signed_by(keys), ..Self::default() }
+    }
+
     /// Books the entry of an event. One that nobody can read, or whose entry does not balance, is a finding.
     pub(super) fn take(&mut self, leaf: &Leaf<'_>, findings: &mut Findings) {
         let recorded = stored(leaf).and_then(|it| Recorded::try_from(it).map_err(|error| error.to_string()));
@@ -35,6 +42,11 @@ impl Books {
             Ok(recorded) => recorded,
             Err(why) => return findings.add("unreadable", Some(leaf.position), why),
         };
+        self.book(&recorded);
+        self.periods.take(recorded, findings);
+    }
+
+    fn book(&mut self, recorded: &Recorded) {
         let Some(entry) = recorded.event.entry() else { return };
         self.entries += 1;
         for posting in entry.postings() {

@@ -11,6 +11,7 @@ use mizan_projections::rebuild::RebuildError;
 use mizan_projections::{Difference, Fingerprint};
 use mizan_store::seal::examine::{Evidence, Examined, examine};
 use mizan_store::seal::recount::Findings;
+use mizan_store::seal::sealer;
 use mizan_store::{Log, PgPool, Position, pool};
 use serde::Serialize;
 use sqlx::FromRow;
@@ -23,6 +24,8 @@ struct Verdict {
     holds: bool,
     history: Examined,
     entries: u64,
+    /// How many trial balances of closed periods were summed again.
+    periods: u64,
     seconds: String,
     events_per_second: i64,
     /// Of all accounts, by currency.
@@ -79,7 +82,8 @@ pub(super) async fn run(place: Place, kept: &KeptOutside, json: bool) -> Result<
 async fn audit(log: &Log, evidence: &Evidence) -> Result<Verdict, Failure> {
     let shown = shown(log.pool()).await?;
     let accounts_at = shown.as_ref().map(|it| it.at);
-    let (mut books, mut books_then) = (Books::default(), None);
+    let keys = sealer::keys(&mut *log.pool().acquire().await?).await?;
+    let (mut books, mut books_then) = (Books::signed_by(keys), None);
     if accounts_at == Some(0) {
         books_then = Some(BTreeMap::new());
     }
@@ -114,6 +118,7 @@ async fn audit(log: &Log, evidence: &Evidence) -> Result<Verdict, Failure> {
     Ok(Verdict {
         holds: findings.are_none(),
         entries: books.entries,
+        periods: books.periods.closed,
         seconds: format!("{}.{:03}", elapsed.as_secs(), elapsed.subsec_millis()),
         events_per_second: per_second(i64::try_from(history.events).unwrap_or(i64::MAX), elapsed),
         history,

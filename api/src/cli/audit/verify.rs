@@ -41,6 +41,8 @@ struct Verdict {
     events: u64,
     streams: usize,
     entries: u64,
+    /// How many trial balances of closed periods were summed again.
+    periods: u64,
     root: String,
     /// The size of the file's own checkpoint.
     sealed: Option<u64>,
@@ -66,8 +68,8 @@ pub(super) fn run(args: Args) -> Result<bool, Failure> {
     let begun = Instant::now();
     let mut reader = Reader { lines: BufReader::with_capacity(BUFFER_BYTES, input), line: Vec::new(), read: 0 };
     let mut recount = Recount::new();
-    let mut books = Books::default();
-    let sealed = first_line(&mut reader, &args, &mut recount)?;
+    let (keys, sealed) = first_line(&mut reader, &args, &mut recount)?;
+    let mut books = Books::signed_by(Some(keys));
     events(&mut reader, bytes, &mut recount, &mut books)?;
     recount.finish();
     if sealed.is_some_and(|size| size < recount.size()) {
@@ -81,6 +83,7 @@ pub(super) fn run(args: Args) -> Result<bool, Failure> {
         events: recount.size(),
         streams: recount.streams(),
         entries: books.entries,
+        periods: books.periods.closed,
         root: recount.root().to_string(),
         sealed,
         checkpoints_true: recount.claims_held(),
@@ -114,7 +117,7 @@ impl Reader {
 }
 
 /// The keys and the checkpoint of the file, held against what the auditor knows.
-fn first_line(reader: &mut Reader, args: &Args, recount: &mut Recount) -> Result<Option<u64>, Failure> {
+fn first_line(reader: &mut Reader, args: &Args, recount: &mut Recount) -> Result<(Keys, Option<u64>), Failure> {
     let first: First = serde_json::from_slice(reader.next()?)
         .map_err(|error| format!("the file does not begin like an exported history: {error}"))?;
     if first.mizan_history != VERSION {
@@ -141,7 +144,7 @@ fn first_line(reader: &mut Reader, args: &Args, recount: &mut Recount) -> Result
         let by = format!("the record of the change of keys after {} events", it.size);
         recount.expect(Claim { size: it.size, root: it.root, by });
     }
-    Ok(own.map(|it| it.size))
+    Ok((keys, own.map(|it| it.size)))
 }
 
 fn claim(keys: &Keys, note: &str, place: &str, recount: &mut Recount) -> Option<Checkpoint> {
