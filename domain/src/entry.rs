@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// One leg of an entry: so much to the debit or to the credit of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, try_from = "Leg")]
 pub enum Posting {
     /// To the debit.
     Debit {
@@ -28,6 +28,27 @@ pub enum Posting {
         /// A positive amount.
         credit: Money,
     },
+}
+
+/// A leg as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leg {
+    account: Account,
+    debit: Option<Money>,
+    credit: Option<Money>,
+}
+
+impl TryFrom<Leg> for Posting {
+    type Error = &'static str;
+
+    fn try_from(Leg { account, debit, credit }: Leg) -> Result<Self, &'static str> {
+        match (debit, credit) {
+            (Some(debit), None) => Ok(Self::Debit { account, debit }),
+            (None, Some(credit)) => Ok(Self::Credit { account, credit }),
+            (Some(_), Some(_)) | (None, None) => Err("a leg has either a debit or a credit"),
+        }
+    }
 }
 
 impl Posting {

@@ -184,3 +184,19 @@ fn bytes_that_are_no_payload_are_never_read() {
         assert!(wire::read(kind, &twice).is_err(), "{kind}: something follows");
     }
 }
+
+/// `cargo test --release -p mizan-domain --test golden -- --ignored --nocapture how_fast`
+#[test]
+#[ignore = "a figure, not a test"]
+fn how_fast_events_are_read() {
+    const ROUNDS: u32 = 300_000;
+    let kinds = ["order-placed.v1", "payment-received.v1", "order-payment-allocated.v1", "order-lines-fulfilled.v1"];
+    for kind in kinds {
+        let payload = golden(kind);
+        let begun = std::time::Instant::now();
+        for _ in 0..ROUNDS {
+            std::hint::black_box(mizan_domain::wire::read(kind, std::hint::black_box(&payload)).unwrap());
+        }
+        println!("{kind}: {} bytes, {} ns", payload.len(), begun.elapsed().as_nanos() / u128::from(ROUNDS));
+    }
+}

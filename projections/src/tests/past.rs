@@ -84,7 +84,7 @@ async fn an_answer_about_the_past_says_which_position_it_is_of_and_leaves_no_tra
     let reads = Reads::new(ledger.log.clone());
     let now = orders::search(&reads, &merchant, &[]).await.unwrap();
     let first = now.data.last().unwrap();
-    let before = i64::try_from(first.position.number() - 1).unwrap();
+    let before = first.position.number() - 1;
     for _ in 0..20 {
         let then = reads.at(as_of(before));
         let order = orders::get(&then, &merchant, &first.order_id).await.unwrap();
