@@ -77,7 +77,11 @@ pub(crate) async fn apply_batch(
         tx.rollback().await?;
         return Ok(Applied::Moved);
     }
-    apply(&mut tx, batch).await?;
+    if let Err(not_applied) = apply(&mut tx, batch).await {
+        // As above: whoever tries again finds the lock free.
+        tx.rollback().await?;
+        return Err(not_applied);
+    }
     tx.commit().await?;
     Ok(Applied::Yes)
 }
