@@ -111,6 +111,31 @@ impl Entry {
         self.postings.is_empty()
     }
 
+    /// One entry of what moved in several currencies, each balanced by itself.
+    ///
+    /// # Errors
+    /// [`Invalid::AmountTooLarge`] for a leg beyond the limit.
+    pub fn together(parts: impl IntoIterator<Item = Balances>, party: Option<CustomerId>) -> Result<Self, Invalid> {
+        let mut postings = Vec::new();
+        for part in parts {
+            postings.extend(part.into_entry(None)?.postings);
+        }
+        postings.sort_by_key(|it: &Posting| matches!(it, Posting::Credit { .. }));
+        Ok(Self { party, postings })
+    }
+
+    /// The same legs the other way: what undoes this entry.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let turned = |it: &Posting| match it.clone() {
+            Posting::Debit { account, debit } => Posting::Credit { account, credit: debit },
+            Posting::Credit { account, credit } => Posting::Debit { account, debit: credit },
+        };
+        let mut postings: Vec<Posting> = self.postings.iter().map(turned).collect();
+        postings.sort_by_key(|it| matches!(it, Posting::Credit { .. }));
+        Self { party: self.party.clone(), postings }
+    }
+
     /// What an account gained (debit) or lost (credit) in this entry, in minor units of the currency.
     #[must_use]
     pub fn moved(&self, account: &Account, currency: Currency) -> i128 {

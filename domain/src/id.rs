@@ -102,7 +102,7 @@ ids! {
     DisputeId,
     /// One fee of a provider or courier.
     FeeId,
-    /// One payout from a provider or courier.
+    /// One payout: from a provider or courier, or on a chain to somebody.
     PayoutId,
     /// An installment plan.
     PlanId,
@@ -110,6 +110,22 @@ ids! {
     WaiverId,
     /// One change of a plan's dates or rate.
     RescheduleId,
+    /// A watch-only wallet.
+    WalletId,
+    /// An invoice that is paid on a chain.
+    InvoiceId,
+    /// One output or token transfer on a chain; derived from what identifies it there.
+    DepositId,
+    /// A quantity of an asset that came at one cost.
+    LotId,
+    /// One sale of an asset, or one fee paid in it.
+    SaleId,
+    /// One look at what a holding is worth.
+    RevaluationId,
+    /// One freeze by the issuer of a token.
+    FreezeId,
+    /// One decision about money that an invoice could not place.
+    ResolutionId,
     /// The tax authority that a tax is owed to, for example `DE` or `US-CA`.
     Jurisdiction,
 }

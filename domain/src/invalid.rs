@@ -1,6 +1,6 @@
 //! Why a value could not be read: the one error of all checked constructors.
 
-use crate::money::{AMOUNT_MINOR_MAX, Currency};
+use crate::money::Currency;
 
 /// A value that is not what its field asks for. The messages say what was wrong and what to write instead; they
 /// never repeat a value that may be a card number.
@@ -27,8 +27,8 @@ pub enum Invalid {
         /// The digits that the currency has.
         allowed: u32,
     },
-    /// Beyond [`AMOUNT_MINOR_MAX`].
-    #[error("the amount is too large; the limit is {AMOUNT_MINOR_MAX} minor units")]
+    /// Beyond [`minor_max`](Currency::minor_max).
+    #[error("the amount is too large; the limit is {} minor units, of an asset {}", crate::money::AMOUNT_MINOR_MAX, crate::money::ASSET_MINOR_MAX)]
     AmountTooLarge,
     /// Two currencies where one was expected.
     #[error("{right} cannot be combined with {left}; amounts are never summed across currencies")]
@@ -69,6 +69,24 @@ pub enum Invalid {
     /// A payment card number: it must not be stored, whatever the field.
     #[error("the field contains a card number, which must never be sent here; use the payment provider's token")]
     CardNumber,
+    /// Not a chain that is known here.
+    #[error("{0:?} is not a chain; write its CAIP-2 name, for example \"eip155:1\"")]
+    UnknownChain(String),
+    /// Not an asset of such a chain.
+    #[error("{0:?} is not an asset; write its CAIP-19 name, for example \"eip155:1/slip44:60\"")]
+    UnknownAsset(String),
+    /// Not an address of the chain.
+    #[error("{0:?} is not an address of the chain")]
+    NotAnAddress(String),
+    /// Not an account key of the chain and script.
+    #[error("this is not an account-level public key of the chain and script")]
+    NotAnAccountKey,
+    /// Not a transaction of a chain.
+    #[error("{0:?} is not a transaction id; write its 64 hexadecimal digits")]
+    NotATransaction(String),
+    /// Not a price.
+    #[error("{0:?} is not an exchange rate; write a positive decimal number as text, for example \"50500.25\"")]
+    NotAnExchangeRate(String),
 }
 
 impl Invalid {
@@ -90,6 +108,12 @@ impl Invalid {
             Self::TextTooLong { .. } => "text_too_long",
             Self::ForbiddenCharacter(_) => "forbidden_character",
             Self::CardNumber => "card_number_not_allowed",
+            Self::UnknownChain(_) => "unknown_chain",
+            Self::UnknownAsset(_) => "unknown_asset",
+            Self::NotAnAddress(_) => "not_an_address",
+            Self::NotAnAccountKey => "not_an_account_key",
+            Self::NotATransaction(_) => "not_a_transaction",
+            Self::NotAnExchangeRate(_) => "not_an_exchange_rate",
         }
     }
 }

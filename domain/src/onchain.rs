@@ -1,0 +1,17 @@
+//! Payments on chains: what came, for which invoice, what it is worth, and what was paid out.
+//!
+//! A chain may take back what it said, so nothing here is settled for ever: a deposit is a fact of its own that can be
+//! undone and happen again, and everything that follows from it (the invoice, the books, the order) is undone with an
+//! entry of its own. Nothing here signs, holds a private key or calls a node: watchers report what they see.
+
+pub mod address;
+pub mod asset;
+pub mod chain;
+pub mod keys;
+pub mod link;
+pub mod secret;
+
+pub use address::Address;
+pub use asset::{Asset, AssetId};
+pub use chain::{Chain, Network};
+pub use keys::{AccountKey, Script};

@@ -1,0 +1,1 @@
+//! Payment links. A stand-in without content.
