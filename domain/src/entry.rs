@@ -124,6 +124,22 @@ impl Entry {
         Ok(Self { party, postings })
     }
 
+    /// This entry and a movement more: one leg an account and currency.
+    ///
+    /// # Errors
+    /// [`Invalid::AmountTooLarge`] for a leg beyond the limit.
+    pub fn and(&self, more: Balances) -> Result<Self, Invalid> {
+        let mut parts: BTreeMap<Currency, Balances> = BTreeMap::new();
+        for posting in &self.postings {
+            let amount = posting.signed();
+            let part = parts.entry(amount.currency()).or_insert_with(|| Balances::new(amount.currency()));
+            *part.minor.entry(posting.account().clone()).or_default() += amount.minor();
+        }
+        let part = parts.remove(&more.currency).unwrap_or_else(|| Balances::new(more.currency)).plus(more);
+        parts.insert(part.currency, part);
+        Self::together(parts.into_values(), self.party.clone())
+    }
+
     /// The same legs the other way: what undoes this entry.
     #[must_use]
     pub fn mirrored(&self) -> Self {

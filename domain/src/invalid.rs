@@ -28,7 +28,11 @@ pub enum Invalid {
         allowed: u32,
     },
     /// Beyond [`minor_max`](Currency::minor_max).
-    #[error("the amount is too large; the limit is {} minor units, of an asset {}", crate::money::AMOUNT_MINOR_MAX, crate::money::ASSET_MINOR_MAX)]
+    #[error(
+        "the amount is too large; the limit is {} minor units, of an asset {}",
+        crate::money::AMOUNT_MINOR_MAX,
+        crate::money::ASSET_MINOR_MAX
+    )]
     AmountTooLarge,
     /// Two currencies where one was expected.
     #[error("{right} cannot be combined with {left}; amounts are never summed across currencies")]

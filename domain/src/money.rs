@@ -424,7 +424,12 @@ mod tests {
         let (six, eighteen) = ("1.000000 eip155:56/slip44:714", "1.000000000000000000 eip155:56/slip44:714");
         assert!(six.parse::<Money>().unwrap().plus(eighteen.parse().unwrap()).is_err(), "other decimals never mix");
         let nineteen = format!("1.{} eip155:1/slip44:60", "0".repeat(19));
-        for bad in [nineteen.as_str(), "1000000000.000000000000000000 eip155:1/slip44:60", "1.0 eip155:1", "1. eip155:1/slip44:60"] {
+        for bad in [
+            nineteen.as_str(),
+            "1000000000.000000000000000000 eip155:1/slip44:60",
+            "1.0 eip155:1",
+            "1. eip155:1/slip44:60",
+        ] {
             assert!(bad.parse::<Money>().is_err(), "{bad}");
         }
         assert!(Currency::parse("eip155:1/slip44:60").is_err(), "clients name ISO currencies only");

@@ -7,11 +7,22 @@
 pub mod address;
 pub mod asset;
 pub mod chain;
+pub mod deposit;
+pub mod exchange;
+pub mod holding;
+pub mod invoice;
 pub mod keys;
 pub mod link;
+pub mod output;
+pub mod payout;
 pub mod secret;
+pub mod terms;
+pub mod wallet;
 
 pub use address::Address;
 pub use asset::{Asset, AssetId};
 pub use chain::{Chain, Network};
+pub use exchange::{ExchangeRate, Quote, Spot};
 pub use keys::{AccountKey, Script};
+pub use output::{Block, Output, Place, TransactionId};
+pub use terms::{AssetSettings, Confirming, CostBasis, Finality, LatePolicy, Terms, Tier};

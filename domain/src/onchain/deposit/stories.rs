@@ -1,0 +1,1 @@
+//! What deposits do, refuse and leave alone.

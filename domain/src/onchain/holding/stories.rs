@@ -1,0 +1,1 @@
+//! What holdings do, refuse and leave alone.

@@ -1,0 +1,1 @@
+//! What invoices do, refuse and leave alone.

@@ -1,0 +1,1 @@
+//! What payouts do, refuse and leave alone.

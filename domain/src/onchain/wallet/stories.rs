@@ -1,0 +1,1 @@
+//! What wallets do, refuse and leave alone.
