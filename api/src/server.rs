@@ -68,9 +68,16 @@ impl Caller {
     pub fn may_ask(&self, command: &Command) -> Result<(), Problem> {
         match command {
             Command::Clock(_) if !self.is_test => Err(Problem::live_mode()),
-            Command::Clock(_) | Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) => {
-                Ok(())
-            }
+            Command::Clock(_)
+            | Command::Wallet(_)
+            | Command::Invoice(_)
+            | Command::Deposit(_)
+            | Command::Holding(_)
+            | Command::Payout(_)
+            | Command::Order(_)
+            | Command::Payment(_)
+            | Command::Credit(_)
+            | Command::Plan(_) => Ok(()),
         }
     }
 }

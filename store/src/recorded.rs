@@ -4,6 +4,7 @@ use crate::log::{Position, Stored};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::{Event, StreamName};
 use mizan_domain::metadata::Metadata;
+use mizan_domain::onchain::{deposit::Deposit, holding::Holding, invoice::Invoice, payout::Payout, wallet::Wallet};
 use mizan_domain::{Decider, wire};
 use mizan_domain::{clock::Clock, credit::Credit, order::Order, payment::Payment, plan::Plan};
 use uuid::Uuid;
@@ -56,6 +57,11 @@ impl TryFrom<Stored> for Recorded {
             Event::Credit(_) => Credit::CATEGORY,
             Event::Plan(_) => Plan::CATEGORY,
             Event::Clock(_) => Clock::CATEGORY,
+            Event::Wallet(_) => Wallet::CATEGORY,
+            Event::Invoice(_) => Invoice::CATEGORY,
+            Event::Deposit(_) => Deposit::CATEGORY,
+            Event::Holding(_) => Holding::CATEGORY,
+            Event::Payout(_) => Payout::CATEGORY,
         };
         if category != it.category {
             return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));

@@ -82,7 +82,14 @@ pub(super) fn stories(commands: Vec<Prepared>, links: &mut Links) -> Vec<Vec<Pre
 fn names(command: &Command) -> Vec<String> {
     let own = command.stream().to_string();
     let (order, plan, customer) = match command {
-        Command::Order(_) | Command::Plan(_) | Command::Clock(_) => (None, None, None),
+        Command::Order(_)
+        | Command::Plan(_)
+        | Command::Clock(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => (None, None, None),
         Command::Payment(payment) => match opening(payment) {
             // What is paid of a plan is free again of the customer's limit.
             Some(intent) => {

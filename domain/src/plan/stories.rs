@@ -110,7 +110,15 @@ impl Town {
     fn plan(&self) -> &Plan {
         let plan = self.stage.aggregates().values().find_map(|it| match it {
             Aggregate::Plan(plan) => Some(plan),
-            Aggregate::Order(_) | Aggregate::Payment(_) | Aggregate::Credit(_) | Aggregate::Clock(_) => None,
+            Aggregate::Order(_)
+            | Aggregate::Payment(_)
+            | Aggregate::Credit(_)
+            | Aggregate::Clock(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         plan.unwrap()
     }
@@ -132,6 +140,7 @@ impl Town {
             payment_id: the(&format!("p-{}", self.payments)),
             order_id: None,
             plan_id: Some(Self::id()),
+            invoice_id: None,
             customer_id: Some(the("c-1")),
             method: payment::Method::Card,
             amount: eur(amount),

@@ -4,7 +4,7 @@
 //! refunded and made due again like any other. Payouts go to and fro between the people who approve and the holding that
 //! keeps the coins.
 
-use crate::event::{Command, Event};
+use crate::event::Command;
 use crate::id::{CaptureId, PayoutId, SaleId};
 use crate::onchain::invoice::{DepositState, RefundOutcome, payment_of};
 use crate::onchain::output::lot_of;

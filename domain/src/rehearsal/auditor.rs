@@ -201,7 +201,14 @@ impl Auditor {
                 self.observe_payment(event)?;
                 self.check_payments()
             }
-            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => Ok(()),
+            Event::Credit(_)
+            | Event::Plan(_)
+            | Event::Clock(_)
+            | Event::Wallet(_)
+            | Event::Invoice(_)
+            | Event::Deposit(_)
+            | Event::Holding(_)
+            | Event::Payout(_) => Ok(()),
         }
     }
 

@@ -89,7 +89,16 @@ fn as_stored(event: &Event, nth: usize) -> Vec<u8> {
         Event::Payment(payment::Event::DisputeOpened(it)) => it.reason = because("13.1 goods not received"),
         Event::Payment(payment::Event::OutcomeUnknown(it)) => it.reason = because("no answer after 30 s"),
         Event::Payment(payment::Event::AttemptFailed(it)) => it.reason = because("the provider knows no such capture"),
-        Event::Order(_) | Event::Payment(_) | Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => (),
+        Event::Order(_)
+        | Event::Payment(_)
+        | Event::Credit(_)
+        | Event::Plan(_)
+        | Event::Clock(_)
+        | Event::Wallet(_)
+        | Event::Invoice(_)
+        | Event::Deposit(_)
+        | Event::Holding(_)
+        | Event::Payout(_) => (),
     }
     wire::write(&read).unwrap().payload
 }

@@ -76,6 +76,7 @@ pub(crate) fn any_plot() -> impl Strategy<Value = Plot> {
             payment_id: the(&format!("p-{nth}")),
             order_id: is_for_order.then(|| the("o-1")),
             plan_id: None,
+            invoice_id: None,
             customer_id: Some(the("c-1")),
             method,
             amount: Money::of_minor((gross * share / 1000).max(1), the(code)),

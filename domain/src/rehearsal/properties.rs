@@ -68,7 +68,14 @@ impl Player {
                 Aggregate::Payment(payment) => {
                     (payment.pool(), self.auditor.payments.get(&the(&stream.id)).map(|it| it.left().max(0)))
                 }
-                Aggregate::Credit(_) | Aggregate::Plan(_) | Aggregate::Clock(_) => continue,
+                Aggregate::Credit(_)
+                | Aggregate::Plan(_)
+                | Aggregate::Clock(_)
+                | Aggregate::Wallet(_)
+                | Aggregate::Invoice(_)
+                | Aggregate::Deposit(_)
+                | Aggregate::Holding(_)
+                | Aggregate::Payout(_) => continue,
             };
             if said.is_some() && said.map(Money::minor) != seen {
                 return Err(format!("{stream} says {said:?}, the auditor sees {seen:?}"));
@@ -248,7 +255,14 @@ impl Player {
                 Command::Payment(Pay::ReportUnknown(_)) => true,
                 Command::Payment(Pay::FailAttempt(it)) => it.attempt == Attempt::Void,
                 Command::Payment(_) | Command::Order(_) => false,
-                Command::Credit(_) | Command::Plan(_) | Command::Clock(_) => false,
+                Command::Credit(_)
+                | Command::Plan(_)
+                | Command::Clock(_)
+                | Command::Wallet(_)
+                | Command::Invoice(_)
+                | Command::Deposit(_)
+                | Command::Holding(_)
+                | Command::Payout(_) => false,
             };
             let again = self.stage.decide(command);
             if !has_no_id && again != Ok(Vec::new()) {
@@ -263,7 +277,14 @@ fn reported(command: &Command) -> Option<Attempt> {
     match command {
         Command::Payment(Pay::ReportUnknown(it)) => Some(it.attempt.clone()),
         Command::Payment(_) | Command::Order(_) => None,
-        Command::Credit(_) | Command::Plan(_) | Command::Clock(_) => None,
+        Command::Credit(_)
+        | Command::Plan(_)
+        | Command::Clock(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => None,
     }
 }
 

@@ -26,9 +26,16 @@ fn kind_of(command: &Command) -> &'static str {
         Command::Plan(plan::Command::ReversePayment(_)) => "reverse",
         Command::Plan(plan::Command::Refund(_)) => "refund the plan",
         Command::Credit(credit::Command::RecordExposure(_)) => "record the exposure",
-        Command::Order(_) | Command::Payment(_) | Command::Credit(_) | Command::Plan(_) | Command::Clock(_) => {
-            "something that no policy may ask"
-        }
+        Command::Order(_)
+        | Command::Payment(_)
+        | Command::Credit(_)
+        | Command::Plan(_)
+        | Command::Clock(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => "something that no policy may ask",
     }
 }
 

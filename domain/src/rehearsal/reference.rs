@@ -255,7 +255,16 @@ fn of_a_mixed_payment_the_voucher_goes_back_first() {
     let asked = stage.play(cancel("x-1", &[("l-1", 5)]));
     let requested = asked.iter().filter_map(|event| match event {
         Event::Payment(payment::Event::RefundRequested(it)) => Some((it.payment_id.as_str(), it.amount)),
-        Event::Payment(_) | Event::Order(_) | Event::Credit(_) | Event::Plan(_) | Event::Clock(_) => None,
+        Event::Payment(_)
+        | Event::Order(_)
+        | Event::Credit(_)
+        | Event::Plan(_)
+        | Event::Clock(_)
+        | Event::Wallet(_)
+        | Event::Invoice(_)
+        | Event::Deposit(_)
+        | Event::Holding(_)
+        | Event::Payout(_) => None,
     });
     assert_eq!(requested.collect::<Vec<_>>(), [("v-1", eur("30.00")), ("p-1", eur("20.00"))]);
     assert_eq!(net(&asked), "deferred_revenue 50.00 | refunds_pending 50.00");

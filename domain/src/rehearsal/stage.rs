@@ -129,7 +129,15 @@ impl Stage {
     pub(crate) fn order(&self) -> &crate::order::Order {
         let order = self.aggregates.values().find_map(|it| match it {
             Aggregate::Order(order) => Some(order),
-            Aggregate::Payment(_) | Aggregate::Credit(_) | Aggregate::Plan(_) | Aggregate::Clock(_) => None,
+            Aggregate::Payment(_)
+            | Aggregate::Credit(_)
+            | Aggregate::Plan(_)
+            | Aggregate::Clock(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         order.unwrap()
     }

@@ -26,9 +26,16 @@ fn fees_of(amount: &str, late_fees: Vec<LateFees>) -> Vec<(String, String)> {
         Happened::Plan(Event::LateFeeCharged(it)) => {
             Some((it.step.effective_on.to_string(), it.amount.digits().to_string()))
         }
-        Happened::Plan(_) | Happened::Order(_) | Happened::Payment(_) | Happened::Credit(_) | Happened::Clock(_) => {
-            None
-        }
+        Happened::Plan(_)
+        | Happened::Order(_)
+        | Happened::Payment(_)
+        | Happened::Credit(_)
+        | Happened::Clock(_)
+        | Happened::Wallet(_)
+        | Happened::Invoice(_)
+        | Happened::Deposit(_)
+        | Happened::Holding(_)
+        | Happened::Payout(_) => None,
     });
     fees.collect()
 }

@@ -157,7 +157,15 @@ fn the_credit_line_follows_the_plan() {
     let available = |town: &Town| {
         let credit = town.stage.aggregates().values().find_map(|it| match it {
             Aggregate::Credit(credit) => credit.available(eur("0").currency()),
-            Aggregate::Order(_) | Aggregate::Payment(_) | Aggregate::Plan(_) | Aggregate::Clock(_) => None,
+            Aggregate::Order(_)
+            | Aggregate::Payment(_)
+            | Aggregate::Plan(_)
+            | Aggregate::Clock(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         credit.unwrap().digits().to_string()
     };

@@ -5,9 +5,16 @@ use super::*;
 fn refunded(events: &[Happened]) -> &Refunded {
     let found = events.iter().find_map(|event| match event {
         Happened::Plan(Event::Refunded(it)) => Some(it),
-        Happened::Plan(_) | Happened::Order(_) | Happened::Payment(_) | Happened::Credit(_) | Happened::Clock(_) => {
-            None
-        }
+        Happened::Plan(_)
+        | Happened::Order(_)
+        | Happened::Payment(_)
+        | Happened::Credit(_)
+        | Happened::Clock(_)
+        | Happened::Wallet(_)
+        | Happened::Invoice(_)
+        | Happened::Deposit(_)
+        | Happened::Holding(_)
+        | Happened::Payout(_) => None,
     });
     found.unwrap()
 }
@@ -68,7 +75,15 @@ fn the_merchant_returns_the_gross_less_a_discount_that_is_returned() {
         let book = events.iter().filter(|event| match event {
             Happened::Plan(_) => true,
             Happened::Payment(payment::Event::RefundRequested(it)) => it.origin == payment::RefundOrigin::Plan,
-            Happened::Payment(_) | Happened::Order(_) | Happened::Credit(_) | Happened::Clock(_) => false,
+            Happened::Payment(_)
+            | Happened::Order(_)
+            | Happened::Credit(_)
+            | Happened::Clock(_)
+            | Happened::Wallet(_)
+            | Happened::Invoice(_)
+            | Happened::Deposit(_)
+            | Happened::Holding(_)
+            | Happened::Payout(_) => false,
         });
         assert_eq!(net(book), expected, "{on_refund:?}");
         assert_eq!(town.standing().status, Status::Settled);
