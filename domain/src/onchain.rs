@@ -16,6 +16,8 @@ pub mod link;
 pub mod output;
 pub mod payout;
 pub mod secret;
+#[cfg(test)]
+mod stories;
 pub mod terms;
 pub mod wallet;
 

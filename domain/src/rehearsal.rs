@@ -3,6 +3,7 @@
 
 mod auditor;
 mod golden;
+pub(crate) mod onchain;
 mod plot;
 mod pricing;
 mod properties;
