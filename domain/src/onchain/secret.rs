@@ -27,7 +27,8 @@ const BIP38_LENGTH: usize = 58;
 /// # Errors
 /// [`Invalid::PrivateKey`]; the text is not repeated in it.
 pub fn refuse(text: &str) -> Result<(), Invalid> {
-    if text.len() < LENGTH_MIN {
+    // The cheap look first: nearly every text is too short, or has too few letters and digits (an id as a UUID has 32).
+    if text.len() < LENGTH_MIN || (text.is_ascii() && in_words(text) < LENGTH_MIN) {
         return Ok(());
     }
     let plain: String = text.nfkc().collect();
@@ -35,6 +36,10 @@ pub fn refuse(text: &str) -> Result<(), Invalid> {
         return Err(Invalid::PrivateKey);
     }
     Ok(())
+}
+
+fn in_words(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_alphanumeric).count()
 }
 
 /// The same for a field that asks for a key, where 32 bytes of hexadecimal are a private one.
