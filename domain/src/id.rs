@@ -3,6 +3,7 @@
 use crate::card_number;
 use crate::invalid::Invalid;
 use crate::money::shortened;
+use crate::onchain::secret;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ fn checked(text: &str) -> Result<Arc<str>, Invalid> {
     if card_number::found_in(text) {
         return Err(Invalid::CardNumber);
     }
+    secret::refuse(text)?;
     if !starts_well || text.len() > ID_LENGTH_MAX || !text.bytes().all(is_inner) {
         return Err(Invalid::NotAnId(shortened(text)));
     }
@@ -34,7 +36,7 @@ macro_rules! ids {
             /// Reads an id: 1 to 64 letters, digits and `- _ . :`, starting with a letter or digit.
             ///
             /// # Errors
-            /// [`Invalid::NotAnId`], or [`Invalid::CardNumber`] where a card number was put.
+            /// [`Invalid::NotAnId`], or [`Invalid::CardNumber`] or [`Invalid::PrivateKey`] where one was put.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 checked(text).map(Self)
             }

@@ -356,6 +356,9 @@ fn asset_of(number: &str, name: &str) -> Result<Currency, Invalid> {
 /// Enough of a bad value to recognise it in an error message, and no more.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
+    if crate::onchain::secret::refuse(text).is_err() {
+        return "(a private key)".to_owned();
+    }
     if text.chars().count() <= SHOWN_MAX {
         return text.to_owned();
     }
