@@ -17,7 +17,7 @@ pub mod output;
 pub mod payout;
 pub mod secret;
 #[cfg(test)]
-mod stories;
+pub(crate) mod stories;
 pub mod terms;
 pub mod wallet;
 

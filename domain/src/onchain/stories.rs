@@ -1,7 +1,10 @@
 //! What a shop lives through on a chain, with the books after it.
 
 mod books;
+mod lives;
 mod payouts;
 mod reorgs;
 mod schedules;
 mod vectors;
+
+pub(crate) use lives::lives;

@@ -92,7 +92,12 @@ pub(crate) fn any_plot() -> impl Strategy<Value = Plot> {
 fn any_payment() -> impl Strategy<Value = (i128, Method, &'static str, bool)> {
     let share = prop_oneof![3 => Just(1000_i128), 3 => 1_i128..1000, 1 => 1000_i128..2000];
     let currency = prop_oneof![9 => Just("EUR"), 1 => Just("USD")];
-    (share, select(Method::ALL.into_iter().filter(|it| *it != Method::Onchain).collect::<Vec<_>>()), currency, prop::bool::weighted(0.9))
+    (
+        share,
+        select(Method::ALL.into_iter().filter(|it| *it != Method::Onchain).collect::<Vec<_>>()),
+        currency,
+        prop::bool::weighted(0.9),
+    )
 }
 
 /// Mostly the order is placed and the payments are opened soon, in any order; then anything may be tried.
