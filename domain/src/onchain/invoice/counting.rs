@@ -133,7 +133,7 @@ impl Invoice {
     }
 
     /// What of its deposits is the customer's credit: too much, or not placed; less what was given back.
-    pub(super) fn credit(&self, agreement: &Agreement) -> Money {
+    pub(super) fn left_over(&self, agreement: &Agreement) -> Money {
         let settled = self.settled.as_ref().map_or(0, |it| it.amount.minor() - self.forgiven(agreement).minor());
         let minor = self.worth(agreement) + self.unplaced(agreement) - settled - self.refunded();
         Money::of_minor(minor, agreement.price.currency())
@@ -171,7 +171,7 @@ impl Invoice {
             missing: amount(missing),
             excess: amount((counted - agreement.due.minor()).max(0)),
             worth: Money::of_minor(self.worth(agreement), agreement.price.currency()),
-            credit: self.credit(agreement),
+            left_over: self.left_over(agreement),
             window: self.window,
             settlement: match (&self.settled, self.settlements) {
                 (Some(_), _) => Settlement::Settled,

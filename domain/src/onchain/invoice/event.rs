@@ -170,7 +170,7 @@ pub struct Standing {
     /// What the confirmed deposits are worth to the invoice, in money.
     pub worth: Money,
     /// What of it is the customer's credit: too much, or not placed.
-    pub credit: Money,
+    pub left_over: Money,
     /// Whether the rate holds.
     pub window: Window,
     /// Whether the order has its money.

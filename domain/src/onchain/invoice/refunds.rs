@@ -94,7 +94,7 @@ impl Invoice {
 
     /// Only what is paid is settled; what is subtracted stays the customer's credit.
     fn of_credit(&self, agreement: &Agreement, asked: &RefundInvoice) -> Result<Worked, Refusal> {
-        let left = self.credit(agreement);
+        let left = self.left_over(agreement);
         if !left.is_positive() {
             return Err(Refusal::NothingToRefund);
         }

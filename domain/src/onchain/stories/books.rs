@@ -90,7 +90,7 @@ fn too_little_and_too_much_are_the_customers_credit() {
         "fx_trading 106.05, crypto_hot 0.00210000 BTC | deferred_revenue 100.00, customer_credit 5.00, \
          fx_gain_loss_realised 1.05, fx_trading 0.00210000 BTC"
     );
-    assert_eq!(shop.standing().credit, eur("5.00"));
+    assert_eq!(shop.standing().left_over, eur("5.00"));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_late_payment_is_worth_what_it_is_worth_today() {
     shop.sees(1, "0.00200000", 21);
     shop.confirms(1, "0.00200000", "48000");
     assert_eq!(shop.due(), "100.00");
-    assert_eq!(shop.standing().credit, eur("96.00"));
+    assert_eq!(shop.standing().left_over, eur("96.00"));
     let events = shop.resolves("x-1", Resolution::AcceptAtTodaysValue, "47000");
     // 94.00 go to the order; that the coins were booked at 96.00 is a gain for whoever promised nothing.
     assert_eq!(shown(&events), "customer_credit 96.00 | deferred_revenue 94.00, fx_gain_loss_realised 2.00");

@@ -46,7 +46,7 @@ fn code(shop: &Shop, command: impl Into<Command>) -> &'static str {
 fn what_was_overpaid_goes_back() {
     let mut shop = shop_with_coins();
     shop.refunds("r-1", RefundRule::OverpaidAmount, "0", "50000");
-    assert_eq!(shop.standing().credit, eur("0.00"));
+    assert_eq!(shop.standing().left_over, eur("0.00"));
     let id = refund_id(&shop);
     assert_eq!(code(&shop, approve(&id, "clerk", 1)), "own_request");
     assert_eq!(code(&shop, approve(&id, "eve", 1)), "not_an_approver");
@@ -102,7 +102,7 @@ fn a_refund_of_a_settled_payment() {
 fn a_part_of_a_refund_is_kept() {
     let mut shop = shop_with_coins();
     shop.refunds("r-1", RefundRule::RateThen, "0.10", "50000");
-    assert_eq!(shop.standing().credit, eur("5.00"));
+    assert_eq!(shop.standing().left_over, eur("5.00"));
     let paid = payment_of(&the("i-1"), 1);
     shop.play(refund_payment(paid.as_str(), "r-2", "100.00"));
     shop.refunds("r-2", RefundRule::RateThen, "0.02", "50000");
@@ -123,7 +123,7 @@ fn one_denial_gives_everything_back() {
     shop.play(approve(&id, "ann", 1));
     let denial = Deny { payout_id: id.clone(), by: the("bob"), reason: None, at: minute(70) };
     shop.play(payout::Command::Deny(denial));
-    assert_eq!(shop.standing().credit, eur("50.00"));
+    assert_eq!(shop.standing().left_over, eur("50.00"));
     assert_eq!(code(&shop, approve(&id, "bob", 1)), "payout_closed");
     // Asked for again, it is another payout.
     shop.refunds("r-1", RefundRule::OverpaidAmount, "0", "50000");
@@ -143,7 +143,7 @@ fn a_failed_payout_is_mirrored_and_may_be_on_the_chain_all_the_same() {
     assert_eq!(shop.books(), before);
     shop.play(complete(&id, 9, "0.00000000"));
     assert_eq!(shop.balance(&crate::Account::CryptoHot, btc().into()), 200_000);
-    assert_eq!(shop.standing().credit, eur("0.00"));
+    assert_eq!(shop.standing().left_over, eur("0.00"));
 }
 
 /// Allow-list, cool-off, the day's cap and the coins, in this order.

@@ -128,7 +128,7 @@ fn another_asset_is_recorded_and_waits() {
     let look = shop.look(3, amount, included(7, 3), "0.99", 5);
     shop.observes(look);
     assert_eq!(shop.standing().attention, [Attention::WrongAsset, Attention::Unresolved]);
-    assert_eq!((shop.standing().credit, shop.due().as_str()), (eur("99.00"), "100.00"));
+    assert_eq!((shop.standing().left_over, shop.due().as_str()), (eur("99.00"), "100.00"));
     assert_eq!(shop.standing().funding, Funding::None);
 }
 

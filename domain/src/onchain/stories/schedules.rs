@@ -96,7 +96,7 @@ impl Auditor {
         match event {
             Event::Deposit(it) => self.deposit(it)?,
             Event::Invoice(it) => {
-                self.credit = it.standing().credit.minor();
+                self.credit = it.standing().left_over.minor();
                 match it {
                     invoice::Event::Settled(it) => {
                         let before = self.settled.replace(it.amount.minor());

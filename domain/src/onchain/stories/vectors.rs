@@ -24,7 +24,7 @@ fn late_and_too_much() {
     assert_eq!((standing.seen, standing.excess), (coins("0.00020890"), coins("0.00007100")));
     assert_eq!((standing.funding, standing.settlement), (Funding::Over, Settlement::Settled));
     assert_eq!(standing.attention, [Attention::Overpaid, Attention::Late, Attention::Multiple]);
-    assert_eq!(standing.credit, eur("7.10"));
+    assert_eq!(standing.left_over, eur("7.10"));
 }
 
 /// What is missing by dust is paid; one satoshi more is not.
@@ -75,7 +75,7 @@ fn windows_pass_by_themselves() {
     shop.observes(look);
     assert_eq!(shop.standing().attention, [Attention::Late, Attention::Unresolved]);
     shop.resolves("x-1", Resolution::KeepAsCredit, "50000");
-    assert_eq!((shop.standing().credit, shop.due().as_str()), (eur("100.00"), "100.00"));
+    assert_eq!((shop.standing().left_over, shop.due().as_str()), (eur("100.00"), "100.00"));
     assert_eq!(shop.standing().attention, [Attention::Late]);
 }
 
@@ -88,5 +88,5 @@ fn parts_add_up_to_the_price() {
     }
     assert_eq!(shop.due(), "0.00");
     assert_eq!(shop.standing().worth, eur("100.00"));
-    assert_eq!(shop.standing().credit, eur("0.00"));
+    assert_eq!(shop.standing().left_over, eur("0.00"));
 }
