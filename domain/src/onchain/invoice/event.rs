@@ -66,13 +66,9 @@ impl Event {
             Self::Settled(it) => Some(&it.entry),
             Self::SettlementReversed(it) => Some(&it.entry),
             Self::Resolved(it) => Some(&it.entry),
-            Self::Opened(_)
-            | Self::Expired(_)
-            | Self::Closed(_)
-            | Self::Cancelled(_)
-            | Self::RefundOwed(_)
-            | Self::RefundRequested(_)
-            | Self::RefundEnded(_) => None,
+            Self::RefundRequested(it) => Some(&it.entry),
+            Self::RefundEnded(it) => Some(&it.entry),
+            Self::Opened(_) | Self::Expired(_) | Self::Closed(_) | Self::Cancelled(_) | Self::RefundOwed(_) => None,
         }
     }
 
@@ -390,6 +386,8 @@ pub struct RefundRequested {
     pub reason: Option<Text>,
     /// How it stands.
     pub standing: Standing,
+    /// What tolerance forgives more or less because of it; nearly always nothing.
+    pub entry: Entry,
     /// When.
     pub at: Timestamp,
 }
@@ -410,6 +408,8 @@ pub struct RefundEnded {
     pub outcome: RefundOutcome,
     /// How it stands.
     pub standing: Standing,
+    /// What tolerance forgives more or less because of it; nearly always nothing.
+    pub entry: Entry,
     /// When.
     pub at: Timestamp,
 }

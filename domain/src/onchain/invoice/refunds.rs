@@ -67,12 +67,14 @@ impl Invoice {
             requested_by: asked.requested_by.clone(),
             reason: asked.reason.clone(),
             standing: self.standing(agreement),
+            entry: Entry::default(),
             at: asked.at,
         };
         let mut after = self.clone();
         let refund = Refund { asked: requested.clone(), outcome: None };
         after.refunds.entry(asked.refund_id.clone()).or_default().push(refund);
         requested.standing = after.standing(agreement);
+        requested.entry = self.entry_to(&after, agreement)?;
         Ok(vec![Event::RefundRequested(Box::new(requested))])
     }
 
@@ -153,6 +155,7 @@ impl Invoice {
             payment_id: refund.asked.payment_id.clone(),
             outcome: asked.outcome,
             standing: after.standing(agreement),
+            entry: self.entry_to(&after, agreement)?,
             at: asked.at,
         };
         // Money that was not given back may be enough for the order again.
