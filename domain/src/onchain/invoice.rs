@@ -12,6 +12,7 @@ mod counting;
 mod event;
 mod refunds;
 mod refusal;
+mod standing;
 #[cfg(test)]
 mod stories;
 mod time;
@@ -19,6 +20,7 @@ mod time;
 pub use command::*;
 pub use event::*;
 pub use refusal::Refusal;
+pub use standing::*;
 
 use crate::decider::Decider;
 use crate::entry::{Balances, Entry};

@@ -1,5 +1,6 @@
 //! What a shop lives through on a chain, with the books after it.
 
+mod auditor;
 mod books;
 mod lives;
 mod payouts;

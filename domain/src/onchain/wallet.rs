@@ -81,12 +81,12 @@ impl Wallet {
             let exists = Refusal::ExistsWithDifferentContent { field: "wallet_id" };
             return if is_same { Ok(Vec::new()) } else { Err(exists) };
         }
-        Ok(vec![Event::Opened(Opened {
+        Ok(vec![Event::Opened(Box::new(Opened {
             wallet_id: asked.wallet_id.clone(),
             key: asked.key.clone(),
             label: asked.label.clone(),
             at: asked.at,
-        })])
+        }))])
     }
 
     fn create_invoice(&self, asked: &CreateInvoice) -> Result<Vec<Event>, Refusal> {

@@ -109,7 +109,7 @@ impl Shop {
         let mut shop = Self { stage: Stage::default(), sequence: 0 };
         let key = AccountKey::parse(KEY, Chain::Bitcoin(Network::Main), Script::P2wpkh).unwrap();
         let opened = OpenWallet { wallet_id: the("w-1"), key, label: None, at: minute(0) };
-        shop.play(wallet::Command::Open(opened));
+        shop.play(wallet::Command::Open(Box::new(opened)));
         let settings = AssetSettings { terms: offer.terms.clone(), ..settings(cost_basis) };
         let asked = holding::RegisterAsset { asset: btc(), settings, at: minute(0) };
         shop.play(holding::Command::Register(Box::new(asked)));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Its addresses are to be used.
-    Open(OpenWallet),
+    Open(Box<OpenWallet>),
     /// An invoice is made, with an address of its own.
     CreateInvoice(Box<CreateInvoice>),
     /// Money was seen at an address (asked by the policy).

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// `wallet-opened`
-    Opened(Opened),
+    Opened(Box<Opened>),
     /// `wallet-address-allocated`
     AddressAllocated(Box<AddressAllocated>),
     /// `wallet-address-used`

@@ -13,7 +13,7 @@ const KEY: &str =
 fn open() -> Command {
     let chain = btc().id.chain;
     let key = AccountKey::parse(KEY, chain, crate::onchain::Script::P2wpkh).unwrap();
-    Command::Open(OpenWallet { wallet_id: the("w-1"), key, label: None, at: minute(0) })
+    Command::Open(Box::new(OpenWallet { wallet_id: the("w-1"), key, label: None, at: minute(0) }))
 }
 
 fn create(offer: Offer) -> Command {
@@ -70,7 +70,7 @@ fn wallets_refuse_in_order() {
     let late = LatePolicy::AcceptWithinTolerance;
     let other_key = {
         let Command::Open(it) = open() else { panic!() };
-        Command::Open(OpenWallet { label: Some(the("another")), ..it })
+        Command::Open(Box::new(OpenWallet { label: Some(the("another")), ..*it }))
     };
     let rows = [
         (other_key, "exists_with_different_content", "/wallet_id"),
