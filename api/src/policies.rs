@@ -116,7 +116,12 @@ async fn forget_one(vault: &Vault, merchant: &MerchantId, event: &Event) -> Resu
         | Event::Credit(_)
         | Event::Plan(_)
         | Event::Clock(_)
-        | Event::Period(_) => Ok(()),
+        | Event::Period(_)
+        | Event::Wallet(_)
+        | Event::Invoice(_)
+        | Event::Deposit(_)
+        | Event::Holding(_)
+        | Event::Payout(_) => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::write::NotDone;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use mizan_domain::onchain::secret;
 use mizan_domain::{Refused, card_number};
 use serde::Serialize;
 use std::fmt;
@@ -52,7 +53,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
             code: code.to_owned(),
-            detail: without_card_number(detail.into()),
+            detail: without_secrets(detail.into()),
             retryable: status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS,
             errors: Vec::new(),
         }
@@ -60,7 +61,8 @@ impl Problem {
 
     fn at(mut self, pointer: Option<String>) -> Self {
         let detail = self.detail.clone();
-        let pointer = pointer.map(|it| if card_number::found_in(&it) { String::new() } else { it });
+        let pointer = pointer
+            .map(|it| if card_number::found_in(&it) || secret::refuse(&it).is_err() { String::new() } else { it });
         self.errors.extend(pointer.map(|pointer| FieldError { pointer, detail }));
         self
     }
@@ -185,10 +187,13 @@ impl Problem {
     }
 }
 
-/// A card number is never repeated, whatever it was sent as: the name of a field, a currency, an amount.
-fn without_card_number(detail: String) -> String {
+/// A card number or a private key is never repeated, whatever it was sent as: the name of a field, a currency, an amount.
+fn without_secrets(detail: String) -> String {
     if card_number::found_in(&detail) {
         return "there is a card number in it, which must never be sent here; it is not repeated".to_owned();
+    }
+    if secret::refuse(&detail).is_err() {
+        return "there is a private key in it, which must never be sent here; it is not repeated".to_owned();
     }
     detail
 }

@@ -16,6 +16,8 @@ pub enum Class {
     Revenue,
     /// What it cost; normally a debit.
     Expense,
+    /// Where two currencies meet: the same exchange stands in each of them, and the rest at today's rate is the gain.
+    Trading,
 }
 
 impl Class {
@@ -27,6 +29,7 @@ impl Class {
             Self::Liability => "liability",
             Self::Revenue => "revenue",
             Self::Expense => "expense",
+            Self::Trading => "trading",
         }
     }
 }
@@ -92,11 +95,33 @@ pub enum Account {
     BadDebt,
     /// What was given up because there never was such a customer.
     BadDebtFraud,
+    /// What the merchant's wallets hold on chains, in the asset itself.
+    CryptoHot,
+    /// What an issuer has frozen of it, in the asset itself.
+    CryptoFrozen,
+    /// Both sides of every exchange: in the asset what is held, in money what it cost.
+    FxTrading,
+    /// What exchanges gained; a debit where they lost.
+    FxGainLossRealised,
+    /// What is held has gained at month end's rate; taken back the day after.
+    FxGainLossUnrealised,
+    /// What chains and exchanges charge.
+    NetworkFees,
+    /// Between invoices and the payments that they make: zero when both are told.
+    OnchainClearing,
+    /// Promised to somebody and not seen on the chain yet, in the asset itself.
+    PayoutsInTransit,
+    /// What payouts that are no refunds were for, until the bookkeeper places it.
+    PayoutsClearing,
+    /// What was kept of refunds.
+    RefundFees,
+    /// What tolerances forgave.
+    Rounding,
 }
 
 impl Account {
     /// Every account, once; tax without a jurisdiction stands for all of its kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 40] = [
         Self::PspClearing,
         Self::Bank,
         Self::ArCustomer,
@@ -126,6 +151,17 @@ impl Account {
         Self::Recoveries,
         Self::BadDebt,
         Self::BadDebtFraud,
+        Self::CryptoHot,
+        Self::CryptoFrozen,
+        Self::FxTrading,
+        Self::FxGainLossRealised,
+        Self::FxGainLossUnrealised,
+        Self::NetworkFees,
+        Self::OnchainClearing,
+        Self::PayoutsInTransit,
+        Self::PayoutsClearing,
+        Self::RefundFees,
+        Self::Rounding,
     ];
 
     /// The account's class.
@@ -140,27 +176,38 @@ impl Account {
             | Self::BnplReceivable
             | Self::BnplReceivableInterest
             | Self::BnplReceivableFee
-            | Self::BnplClearing => Class::Asset,
+            | Self::BnplClearing
+            | Self::CryptoHot
+            | Self::CryptoFrozen
+            | Self::OnchainClearing
+            | Self::PayoutsClearing => Class::Asset,
             Self::DeferredRevenue
             | Self::TaxPayable(_)
             | Self::CustomerCredit
             | Self::GiftCard
             | Self::RefundsPending
             | Self::MerchantPayable
-            | Self::UnearnedDiscount => Class::Liability,
+            | Self::UnearnedDiscount
+            | Self::PayoutsInTransit => Class::Liability,
             Self::Sales
             | Self::Shipping
             | Self::Returns
             | Self::InterestIncome
             | Self::LateFee
             | Self::MdrIncome
-            | Self::Recoveries => Class::Revenue,
+            | Self::Recoveries
+            | Self::FxGainLossRealised
+            | Self::FxGainLossUnrealised
+            | Self::RefundFees => Class::Revenue,
             Self::PspFees
             | Self::DisputeFees
             | Self::DisputeLosses
             | Self::DeliveryCost
             | Self::BadDebt
-            | Self::BadDebtFraud => Class::Expense,
+            | Self::BadDebtFraud
+            | Self::NetworkFees
+            | Self::Rounding => Class::Expense,
+            Self::FxTrading => Class::Trading,
         }
     }
 
@@ -197,6 +244,17 @@ impl Account {
             Self::Recoveries => "recoveries",
             Self::BadDebt => "bad_debt",
             Self::BadDebtFraud => "bad_debt_fraud",
+            Self::CryptoHot => "crypto_hot",
+            Self::CryptoFrozen => "crypto_frozen",
+            Self::FxTrading => "fx_trading",
+            Self::FxGainLossRealised => "fx_gain_loss_realised",
+            Self::FxGainLossUnrealised => "fx_gain_loss_unrealised",
+            Self::NetworkFees => "network_fees",
+            Self::OnchainClearing => "onchain_clearing",
+            Self::PayoutsInTransit => "payouts_in_transit",
+            Self::PayoutsClearing => "payouts_clearing",
+            Self::RefundFees => "refund_fees",
+            Self::Rounding => "rounding",
         }
     }
 }

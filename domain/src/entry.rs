@@ -149,6 +149,47 @@ impl Entry {
         self.postings.is_empty()
     }
 
+    /// One entry of what moved in several currencies, each balanced by itself.
+    ///
+    /// # Errors
+    /// [`Invalid::AmountTooLarge`] for a leg beyond the limit.
+    pub fn together(parts: impl IntoIterator<Item = Balances>, party: Option<CustomerId>) -> Result<Self, Invalid> {
+        let mut postings = Vec::new();
+        for part in parts {
+            postings.extend(part.into_entry(None)?.postings);
+        }
+        postings.sort_by_key(|it: &Posting| matches!(it, Posting::Credit { .. }));
+        Ok(Self { party, postings })
+    }
+
+    /// This entry and a movement more: one leg an account and currency.
+    ///
+    /// # Errors
+    /// [`Invalid::AmountTooLarge`] for a leg beyond the limit.
+    pub fn and(&self, more: Balances) -> Result<Self, Invalid> {
+        let mut parts: BTreeMap<Currency, Balances> = BTreeMap::new();
+        for posting in &self.postings {
+            let amount = posting.signed();
+            let part = parts.entry(amount.currency()).or_insert_with(|| Balances::new(amount.currency()));
+            *part.minor.entry(posting.account().clone()).or_default() += amount.minor();
+        }
+        let part = parts.remove(&more.currency).unwrap_or_else(|| Balances::new(more.currency)).plus(more);
+        parts.insert(part.currency, part);
+        Self::together(parts.into_values(), self.party.clone())
+    }
+
+    /// The same legs the other way: what undoes this entry.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let turned = |it: &Posting| match it.clone() {
+            Posting::Debit { account, debit } => Posting::Credit { account, credit: debit },
+            Posting::Credit { account, credit } => Posting::Debit { account, debit: credit },
+        };
+        let mut postings: Vec<Posting> = self.postings.iter().map(turned).collect();
+        postings.sort_by_key(|it| matches!(it, Posting::Credit { .. }));
+        Self { party: self.party.clone(), postings }
+    }
+
     /// What an account gained (debit) or lost (credit) in this entry, in minor units of the currency.
     #[must_use]
     pub fn moved(&self, account: &Account, currency: Currency) -> i128 {

@@ -5,6 +5,12 @@ use crate::credit::{self, Credit};
 use crate::customer::{self, Customer};
 use crate::decider::{Decider, Refused};
 use crate::entry::Entry;
+use crate::id::derived_uuid;
+use crate::onchain::deposit::{self, Deposit};
+use crate::onchain::holding::{self, Holding};
+use crate::onchain::invoice::{self, Invoice};
+use crate::onchain::payout::{self, Payout};
+use crate::onchain::wallet::{self, Wallet};
 use crate::order::{self, Order, Timestamp};
 use crate::payment::{self, Payment};
 use crate::period::{self, Periods};
@@ -51,6 +57,16 @@ pub enum Command {
     Period(period::Command),
     /// Of who a customer is.
     Customer(customer::Command),
+    /// Of a watch-only wallet.
+    Wallet(wallet::Command),
+    /// Of an invoice on a chain.
+    Invoice(invoice::Command),
+    /// Of an output or token transfer.
+    Deposit(deposit::Command),
+    /// Of what is held of an asset.
+    Holding(holding::Command),
+    /// Of a payout on a chain.
+    Payout(payout::Command),
 }
 
 impl Command {
@@ -65,8 +81,19 @@ impl Command {
             Self::Clock(_) => StreamName { category: Clock::CATEGORY, id: clock::NAME.into() },
             Self::Period(_) => StreamName { category: Periods::CATEGORY, id: period::NAME.into() },
             Self::Customer(it) => StreamName { category: Customer::CATEGORY, id: it.customer_id().as_str().into() },
+            Self::Wallet(it) => StreamName { category: Wallet::CATEGORY, id: it.wallet_id().as_str().into() },
+            Self::Invoice(it) => StreamName { category: Invoice::CATEGORY, id: it.invoice_id().as_str().into() },
+            Self::Deposit(it) => StreamName { category: Deposit::CATEGORY, id: it.deposit_id().as_str().into() },
+            Self::Holding(it) => StreamName { category: Holding::CATEGORY, id: holding_name(it.asset()).into() },
+            Self::Payout(it) => StreamName { category: Payout::CATEGORY, id: it.payout_id().as_str().into() },
         }
     }
+}
+
+/// One stream an asset. Its CAIP-19 name is no id, so the stream has an id that derives from it.
+#[must_use]
+pub fn holding_name(asset: crate::onchain::AssetId) -> String {
+    derived_uuid(&["holding", &asset.to_string()]).to_string()
 }
 
 /// Anything that can have happened.
@@ -86,6 +113,16 @@ pub enum Event {
     Period(period::Event),
     /// To who a customer is.
     Customer(customer::Event),
+    /// To a watch-only wallet.
+    Wallet(wallet::Event),
+    /// To an invoice on a chain.
+    Invoice(invoice::Event),
+    /// To an output or token transfer.
+    Deposit(deposit::Event),
+    /// To what is held of an asset.
+    Holding(holding::Event),
+    /// To a payout on a chain.
+    Payout(payout::Event),
 }
 
 impl Event {
@@ -96,7 +133,15 @@ impl Event {
             Self::Order(it) => it.entry(),
             Self::Payment(it) => it.entry(),
             Self::Plan(it) => it.entry(),
-            Self::Credit(_) | Self::Clock(_) | Self::Period(_) | Self::Customer(_) => None,
+            Self::Invoice(it) => it.entry(),
+            Self::Deposit(it) => it.entry(),
+            Self::Holding(it) => it.entry(),
+            Self::Credit(_)
+            | Self::Clock(_)
+            | Self::Period(_)
+            | Self::Customer(_)
+            | Self::Wallet(_)
+            | Self::Payout(_) => None,
         }
     }
 
@@ -105,9 +150,17 @@ impl Event {
     pub fn pending(&self) -> Option<&Entry> {
         match self {
             Self::Payment(it) => it.pending(),
-            Self::Order(_) | Self::Credit(_) | Self::Plan(_) | Self::Clock(_) | Self::Period(_) | Self::Customer(_) => {
-                None
-            }
+            Self::Order(_)
+            | Self::Credit(_)
+            | Self::Plan(_)
+            | Self::Clock(_)
+            | Self::Period(_)
+            | Self::Customer(_)
+            | Self::Wallet(_)
+            | Self::Invoice(_)
+            | Self::Deposit(_)
+            | Self::Holding(_)
+            | Self::Payout(_) => None,
         }
     }
 
@@ -122,15 +175,34 @@ impl Event {
             Self::Clock(it) => it.at(),
             Self::Period(it) => it.at(),
             Self::Customer(it) => it.at(),
+            Self::Wallet(it) => it.at(),
+            Self::Invoice(it) => it.at(),
+            Self::Deposit(it) => it.at(),
+            Self::Holding(it) => it.at(),
+            Self::Payout(it) => it.at(),
         }
     }
 
     /// The day it counts for in the books: that of [`at`](Self::at) in UTC, or for a step of a plan the day that it
-    /// names, in the plan's time zone. Where a step was done again because an earlier fact came to light, the two differ.
+    /// names, in the plan's time zone, and for the valuation of a holding the day that it is of. Where a step was done
+    /// again because an earlier fact came to light, the two differ.
     #[must_use]
     pub fn effective_on(&self) -> NaiveDate {
-        let step = if let Self::Plan(it) = self { it.step() } else { None };
-        step.map_or_else(|| self.at().date_naive(), |step| step.effective_on)
+        let day = match self {
+            Self::Plan(it) => it.step().map(|step| step.effective_on),
+            Self::Holding(it) => it.counts_on(),
+            Self::Order(_)
+            | Self::Payment(_)
+            | Self::Credit(_)
+            | Self::Clock(_)
+            | Self::Period(_)
+            | Self::Customer(_)
+            | Self::Wallet(_)
+            | Self::Invoice(_)
+            | Self::Deposit(_)
+            | Self::Payout(_) => None,
+        };
+        day.unwrap_or_else(|| self.at().date_naive())
     }
 }
 
@@ -158,6 +230,21 @@ pub enum Refusal {
     /// Says who a customer is.
     #[error(transparent)]
     Customer(#[from] customer::Refusal),
+    /// Says a watch-only wallet.
+    #[error(transparent)]
+    Wallet(#[from] wallet::Refusal),
+    /// Says an invoice on a chain.
+    #[error(transparent)]
+    Invoice(#[from] invoice::Refusal),
+    /// Says an output or token transfer.
+    #[error(transparent)]
+    Deposit(#[from] deposit::Refusal),
+    /// Says what is held of an asset.
+    #[error(transparent)]
+    Holding(#[from] holding::Refusal),
+    /// Says a payout on a chain.
+    #[error(transparent)]
+    Payout(#[from] payout::Refusal),
 }
 
 impl Refused for Refusal {
@@ -170,6 +257,11 @@ impl Refused for Refusal {
             Self::Clock(it) => it.code(),
             Self::Period(it) => it.code(),
             Self::Customer(it) => it.code(),
+            Self::Wallet(it) => it.code(),
+            Self::Invoice(it) => it.code(),
+            Self::Deposit(it) => it.code(),
+            Self::Holding(it) => it.code(),
+            Self::Payout(it) => it.code(),
         }
     }
 
@@ -182,6 +274,11 @@ impl Refused for Refusal {
             Self::Clock(it) => it.pointer(),
             Self::Period(it) => it.pointer(),
             Self::Customer(it) => it.pointer(),
+            Self::Wallet(it) => it.pointer(),
+            Self::Invoice(it) => it.pointer(),
+            Self::Deposit(it) => it.pointer(),
+            Self::Holding(it) => it.pointer(),
+            Self::Payout(it) => it.pointer(),
         }
     }
 }
@@ -203,6 +300,16 @@ pub enum Aggregate {
     Period(Periods),
     /// Who a customer is.
     Customer(Box<Customer>),
+    /// A watch-only wallet.
+    Wallet(Box<Wallet>),
+    /// An invoice on a chain.
+    Invoice(Box<Invoice>),
+    /// An output or token transfer.
+    Deposit(Box<Deposit>),
+    /// What is held of an asset.
+    Holding(Box<Holding>),
+    /// A payout on a chain.
+    Payout(Box<Payout>),
 }
 
 impl Aggregate {
@@ -217,6 +324,11 @@ impl Aggregate {
             Command::Clock(_) => Self::Clock(Clock::default()),
             Command::Period(_) => Self::Period(Periods::default()),
             Command::Customer(_) => Self::Customer(Box::default()),
+            Command::Wallet(_) => Self::Wallet(Box::default()),
+            Command::Invoice(_) => Self::Invoice(Box::default()),
+            Command::Deposit(_) => Self::Deposit(Box::default()),
+            Command::Holding(_) => Self::Holding(Box::default()),
+            Command::Payout(_) => Self::Payout(Box::default()),
         }
     }
 
@@ -231,6 +343,11 @@ impl Aggregate {
             Event::Clock(_) => Self::Clock(Clock::default()),
             Event::Period(_) => Self::Period(Periods::default()),
             Event::Customer(_) => Self::Customer(Box::default()),
+            Event::Wallet(_) => Self::Wallet(Box::default()),
+            Event::Invoice(_) => Self::Invoice(Box::default()),
+            Event::Deposit(_) => Self::Deposit(Box::default()),
+            Event::Holding(_) => Self::Holding(Box::default()),
+            Event::Payout(_) => Self::Payout(Box::default()),
         }
     }
 
@@ -247,6 +364,11 @@ impl Aggregate {
             (Self::Clock(state), Command::Clock(it)) => Ok(all(state.decide(it)?, Event::Clock)),
             (Self::Period(state), Command::Period(it)) => Ok(all(state.decide(it)?, Event::Period)),
             (Self::Customer(state), Command::Customer(it)) => Ok(all(state.decide(it)?, Event::Customer)),
+            (Self::Wallet(state), Command::Wallet(it)) => Ok(all(state.decide(it)?, Event::Wallet)),
+            (Self::Invoice(state), Command::Invoice(it)) => Ok(all(state.decide(it)?, Event::Invoice)),
+            (Self::Deposit(state), Command::Deposit(it)) => Ok(all(state.decide(it)?, Event::Deposit)),
+            (Self::Holding(state), Command::Holding(it)) => Ok(all(state.decide(it)?, Event::Holding)),
+            (Self::Payout(state), Command::Payout(it)) => Ok(all(state.decide(it)?, Event::Payout)),
             (
                 Self::Order(_)
                 | Self::Payment(_)
@@ -254,7 +376,12 @@ impl Aggregate {
                 | Self::Plan(_)
                 | Self::Clock(_)
                 | Self::Period(_)
-                | Self::Customer(_),
+                | Self::Customer(_)
+                | Self::Wallet(_)
+                | Self::Invoice(_)
+                | Self::Deposit(_)
+                | Self::Holding(_)
+                | Self::Payout(_),
                 _,
             ) => Ok(Vec::new()),
         }
@@ -270,6 +397,11 @@ impl Aggregate {
             (Self::Clock(state), Event::Clock(it)) => state.evolve(it),
             (Self::Period(state), Event::Period(it)) => state.evolve(it),
             (Self::Customer(state), Event::Customer(it)) => state.evolve(it),
+            (Self::Wallet(state), Event::Wallet(it)) => state.evolve(it),
+            (Self::Invoice(state), Event::Invoice(it)) => state.evolve(it),
+            (Self::Deposit(state), Event::Deposit(it)) => state.evolve(it),
+            (Self::Holding(state), Event::Holding(it)) => state.evolve(it),
+            (Self::Payout(state), Event::Payout(it)) => state.evolve(it),
             (
                 Self::Order(_)
                 | Self::Payment(_)
@@ -277,7 +409,12 @@ impl Aggregate {
                 | Self::Plan(_)
                 | Self::Clock(_)
                 | Self::Period(_)
-                | Self::Customer(_),
+                | Self::Customer(_)
+                | Self::Wallet(_)
+                | Self::Invoice(_)
+                | Self::Deposit(_)
+                | Self::Holding(_)
+                | Self::Payout(_),
                 _,
             ) => (),
         }

@@ -3,6 +3,7 @@
 use crate::card_number;
 use crate::invalid::Invalid;
 use crate::money::shortened;
+use crate::onchain::secret;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ fn checked(text: &str) -> Result<Arc<str>, Invalid> {
     if card_number::found_in(text) {
         return Err(Invalid::CardNumber);
     }
+    secret::refuse(text)?;
     if !starts_well || text.len() > ID_LENGTH_MAX || !text.bytes().all(is_inner) {
         return Err(Invalid::NotAnId(shortened(text)));
     }
@@ -34,7 +36,7 @@ macro_rules! ids {
             /// Reads an id: 1 to 64 letters, digits and `- _ . :`, starting with a letter or digit.
             ///
             /// # Errors
-            /// [`Invalid::NotAnId`], or [`Invalid::CardNumber`] where a card number was put.
+            /// [`Invalid::NotAnId`], or [`Invalid::CardNumber`] or [`Invalid::PrivateKey`] where one was put.
             pub fn parse(text: &str) -> Result<Self, Invalid> {
                 checked(text).map(Self)
             }
@@ -102,7 +104,7 @@ ids! {
     DisputeId,
     /// One fee of a provider or courier.
     FeeId,
-    /// One payout from a provider or courier.
+    /// One payout: from a provider or courier, or on a chain to somebody.
     PayoutId,
     /// An installment plan.
     PlanId,
@@ -110,6 +112,22 @@ ids! {
     WaiverId,
     /// One change of a plan's dates or rate.
     RescheduleId,
+    /// A watch-only wallet.
+    WalletId,
+    /// An invoice that is paid on a chain.
+    InvoiceId,
+    /// One output or token transfer on a chain; derived from what identifies it there.
+    DepositId,
+    /// A quantity of an asset that came at one cost.
+    LotId,
+    /// One sale of an asset, or one fee paid in it.
+    SaleId,
+    /// One look at what a holding is worth.
+    RevaluationId,
+    /// One freeze by the issuer of a token.
+    FreezeId,
+    /// One decision about money that an invoice could not place.
+    ResolutionId,
     /// The tax authority that a tax is owed to, for example `DE` or `US-CA`.
     Jurisdiction,
 }

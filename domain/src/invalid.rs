@@ -1,9 +1,10 @@
 //! Why a value could not be read: the one error of all checked constructors.
 
-use crate::money::{AMOUNT_MINOR_MAX, Currency};
+use crate::money::Currency;
+use crate::onchain::{Chain, Script};
 
 /// A value that is not what its field asks for. The messages say what was wrong and what to write instead; they
-/// never repeat a value that may be a card number.
+/// never repeat a value that may be a card number or a private key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// A personal value that is not sealed; it is never repeated.
@@ -30,8 +31,12 @@ pub enum Invalid {
         /// The digits that the currency has.
         allowed: u32,
     },
-    /// Beyond [`AMOUNT_MINOR_MAX`].
-    #[error("the amount is too large; the limit is {AMOUNT_MINOR_MAX} minor units")]
+    /// Beyond [`minor_max`](Currency::minor_max).
+    #[error(
+        "the amount is too large; the limit is {} minor units, of an asset {}",
+        crate::money::AMOUNT_MINOR_MAX,
+        crate::money::ASSET_MINOR_MAX
+    )]
     AmountTooLarge,
     /// Two currencies where one was expected.
     #[error("{right} cannot be combined with {left}; amounts are never summed across currencies")]
@@ -72,6 +77,55 @@ pub enum Invalid {
     /// A payment card number: it must not be stored, whatever the field.
     #[error("the field contains a card number, which must never be sent here; use the payment provider's token")]
     CardNumber,
+    /// A private key or a seed phrase: whoever has it has the money, whatever the field.
+    #[error(
+        "the field contains a private key or a seed phrase, which must never be sent here: who reads it can take the \
+         money, so treat it as lost; Mizan only watches and needs the account's public key"
+    )]
+    PrivateKey,
+    /// Not the CAIP-2 name of a chain.
+    #[error("{0:?} is not a chain that can be watched; write its CAIP-2 name, for example \"eip155:1\"")]
+    UnknownChain(String),
+    /// Not an address of the chain, whatever the network.
+    #[error("this is not an address on {chain}, or not of a kind that can be paid safely")]
+    NotAnAddress {
+        /// The chain it was read for.
+        chain: Chain,
+    },
+    /// An address with a wrong checksum.
+    #[error("the address has a wrong checksum: a character is mistyped or missing; copy it again")]
+    AddressChecksum,
+    /// An address or key of a test network on the main one, or the other way.
+    #[error("this belongs to another network than {expected}; test and main networks are never mixed")]
+    WrongNetwork {
+        /// The chain it was read for.
+        expected: Chain,
+    },
+    /// Not the public key of an account.
+    #[error("this is not an account's extended public key: {0}")]
+    NotAnAccountKey(&'static str),
+    /// A key whose prefix says another type of address, or a type that its chain does not have.
+    #[error("this key is not for {script} addresses on {chain}: {hint}")]
+    WrongScript {
+        /// The type of address asked for.
+        script: Script,
+        /// The chain asked for.
+        chain: Chain,
+        /// What to send instead.
+        hint: &'static str,
+    },
+    /// Beyond the addresses that an account has.
+    #[error("there is no address {0}: an account's addresses are numbered from 0 to 2147483647")]
+    NoSuchAddress(u32),
+    /// Not an asset of such a chain.
+    #[error("{0:?} is not an asset; write its CAIP-19 name, for example \"eip155:1/slip44:60\"")]
+    UnknownAsset(String),
+    /// Not a transaction of a chain.
+    #[error("{0:?} is not a transaction id; write its 64 hexadecimal digits")]
+    NotATransaction(String),
+    /// Not a price.
+    #[error("{0:?} is not an exchange rate; write a positive decimal number as text, for example \"50500.25\"")]
+    NotAnExchangeRate(String),
 }
 
 impl Invalid {
@@ -94,6 +148,17 @@ impl Invalid {
             Self::ForbiddenCharacter(_) => "forbidden_character",
             Self::CardNumber => "card_number_not_allowed",
             Self::NotSealed => "not_sealed",
+            Self::PrivateKey => "private_key_not_allowed",
+            Self::UnknownChain(_) => "unknown_chain",
+            Self::NotAnAddress { .. } => "not_an_address",
+            Self::AddressChecksum => "address_checksum",
+            Self::WrongNetwork { .. } => "wrong_network",
+            Self::NotAnAccountKey(_) => "not_an_account_key",
+            Self::WrongScript { .. } => "wrong_script",
+            Self::NoSuchAddress(_) => "no_such_address",
+            Self::UnknownAsset(_) => "unknown_asset",
+            Self::NotATransaction(_) => "not_a_transaction",
+            Self::NotAnExchangeRate(_) => "not_an_exchange_rate",
         }
     }
 }

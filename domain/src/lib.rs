@@ -18,6 +18,7 @@ pub mod id;
 pub mod invalid;
 pub mod metadata;
 pub mod money;
+pub mod onchain;
 pub mod order;
 pub mod payment;
 pub mod period;

@@ -1,11 +1,14 @@
-//! Money: an exact number of minor units of one currency.
+//! Money: an exact number of minor units of one currency, or of one asset on a chain.
 //!
 //! There are no operators and no floats, and nothing is ever rounded on the way in. Inside it is an `i128` of minor
-//! units; on the wire and in events it is text (`"12.30"` beside its currency, `"12.30 EUR"` where it stands alone).
+//! units; on the wire and in events it is text (`"12.30"` beside its currency, `"12.30 EUR"` where it stands alone). An
+//! amount of an asset is always written with all its decimals, so that whoever reads an old event knows them.
 
 use crate::invalid::Invalid;
+use crate::onchain::asset::{Asset, AssetId, DECIMALS_MAX};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,53 +16,99 @@ use std::str::FromStr;
 /// of many amounts stay far inside an `i128` and inside PostgreSQL's `numeric`.
 pub const AMOUNT_MINOR_MAX: i128 = 999_999_999_999_999_999;
 
-/// A currency of ISO 4217 in which payments are made. Funds, metals and test codes are not currencies here.
+/// The same for an asset: just below a thousand million units of 18 decimals, which is several times all ether. Eighty
+/// such amounts still fit into a `Decimal`, in which read models keep them.
+pub const ASSET_MINOR_MAX: i128 = 999_999_999_999_999_999_999_999_999;
+
+/// What an amount is counted in: a currency of ISO 4217 in which payments are made, or an asset on a chain. Funds,
+/// metals and test codes are not currencies here, and an asset is never one of them: USDC is not USD.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency(iso_currency::Currency);
+pub struct Currency(Unit);
+
+// The decimals are a part of an asset's unit: amounts that were written with other decimals never mix.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Unit {
+    Iso(iso_currency::Currency),
+    Asset(Asset),
+}
 
 impl Currency {
-    /// Reads a three-letter code, in capitals as the standard writes it.
+    /// Reads a three-letter code, in capitals as the standard writes it. What clients name is only ever one of these.
     ///
     /// # Errors
     /// [`Invalid::UnknownCurrency`] for anything else.
     pub fn parse(code: &str) -> Result<Self, Invalid> {
         iso_currency::Currency::from_code(code)
             .filter(|it| it.code() == code && it.exponent().is_some() && !it.is_fund() && !it.is_special())
-            .map(Self)
+            .map(|it| Self(Unit::Iso(it)))
             .ok_or_else(|| Invalid::UnknownCurrency(shortened(code)))
     }
 
-    /// The code, for example `EUR`.
+    /// The asset, where it is one.
     #[must_use]
-    pub fn code(self) -> &'static str {
-        self.0.code()
+    pub fn asset(self) -> Option<Asset> {
+        match self.0 {
+            Unit::Iso(_) => None,
+            Unit::Asset(asset) => Some(asset),
+        }
     }
 
-    /// Digits after the point: 2 for EUR, 0 for JPY, 3 for KWD.
+    /// The code, for example `EUR`, or the CAIP-19 name of the asset.
+    #[must_use]
+    pub fn code(self) -> Cow<'static, str> {
+        match self.0 {
+            Unit::Iso(it) => Cow::Borrowed(it.code()),
+            Unit::Asset(it) => Cow::Owned(it.id.to_string()),
+        }
+    }
+
+    /// Digits after the point: 2 for EUR, 0 for JPY, 3 for KWD, 8 for bitcoin.
     #[must_use]
     pub fn decimals(self) -> u32 {
-        u32::from(self.0.exponent().unwrap_or(0))
+        match self.0 {
+            Unit::Iso(it) => u32::from(it.exponent().unwrap_or(0)),
+            Unit::Asset(it) => u32::from(it.decimals),
+        }
+    }
+
+    /// The largest amount that one field may hold, in minor units.
+    #[must_use]
+    pub fn minor_max(self) -> i128 {
+        match self.0 {
+            Unit::Iso(_) => AMOUNT_MINOR_MAX,
+            Unit::Asset(_) => ASSET_MINOR_MAX,
+        }
+    }
+}
+
+impl From<Asset> for Currency {
+    fn from(asset: Asset) -> Self {
+        Self(Unit::Asset(asset))
     }
 }
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
+        match self.0 {
+            Unit::Iso(it) => f.write_str(it.code()),
+            Unit::Asset(it) => fmt::Display::fmt(&it.id, f),
+        }
     }
 }
 
 impl fmt::Debug for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl Serialize for Currency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.code())
+        serializer.collect_str(self)
     }
 }
 
+/// Alone it is an ISO currency: the name of an asset does not say its decimals.
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
@@ -117,7 +166,7 @@ impl Money {
         let padding = std::iter::repeat_n(b'0', allowed as usize - fraction.len());
         for digit in whole.bytes().chain(fraction.bytes()).chain(padding) {
             minor = minor * 10 + i128::from(digit - b'0');
-            if minor > AMOUNT_MINOR_MAX {
+            if minor > currency.minor_max() {
                 return Err(Invalid::AmountTooLarge);
             }
         }
@@ -151,7 +200,7 @@ impl Money {
     /// The sum.
     ///
     /// # Errors
-    /// Another currency, or a sum beyond [`AMOUNT_MINOR_MAX`].
+    /// Another currency, or a sum beyond the limit of the currency.
     pub fn plus(self, other: Self) -> Result<Self, Invalid> {
         self.same_currency(other)?;
         self.with_minor(self.minor.checked_add(other.minor).ok_or(Invalid::AmountTooLarge)?)
@@ -170,7 +219,7 @@ impl Money {
     /// A quantity of this price.
     ///
     /// # Errors
-    /// A product beyond [`AMOUNT_MINOR_MAX`].
+    /// A product beyond the limit of the currency.
     pub fn times(self, quantity: u32) -> Result<Self, Invalid> {
         self.with_minor(self.minor.checked_mul(i128::from(quantity)).ok_or(Invalid::AmountTooLarge)?)
     }
@@ -187,9 +236,9 @@ impl Money {
     /// The same currency with other minor units.
     ///
     /// # Errors
-    /// Beyond [`AMOUNT_MINOR_MAX`] on either side.
+    /// Beyond the limit of the currency on either side.
     pub fn with_minor(self, minor: i128) -> Result<Self, Invalid> {
-        if minor.abs() > AMOUNT_MINOR_MAX { Err(Invalid::AmountTooLarge) } else { Ok(Self { minor, ..self }) }
+        if minor.abs() > self.currency.minor_max() { Err(Invalid::AmountTooLarge) } else { Ok(Self { minor, ..self }) }
     }
 
     /// Adds a fact that a decider has already checked. A fact of another currency is left out, which no decider
@@ -272,10 +321,10 @@ impl fmt::Debug for Money {
 impl FromStr for Money {
     type Err = Invalid;
 
-    /// Reads `12.30 EUR`, with a minus sign allowed.
+    /// Reads `12.30 EUR`, with a minus sign allowed. An asset has as many decimals as are written.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let (number, code) = text.split_once(' ').ok_or_else(|| Invalid::NotAnAmount(shortened(text)))?;
-        let currency = Currency::parse(code)?;
+        let currency = if code.contains(':') { asset_of(number, code)? } else { Currency::parse(code)? };
         match number.strip_prefix('-') {
             Some(rest) => Self::parse(rest, currency).map(Self::negated),
             None => Self::parse(number, currency),
@@ -296,9 +345,20 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
+fn asset_of(number: &str, name: &str) -> Result<Currency, Invalid> {
+    let id: AssetId = name.parse()?;
+    let decimals = number.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let decimals = u8::try_from(decimals).ok().filter(|it| *it <= DECIMALS_MAX);
+    let decimals = decimals.ok_or_else(|| Invalid::NotAnAmount(shortened(number)))?;
+    Ok(Asset { id, decimals }.into())
+}
+
 /// Enough of a bad value to recognise it in an error message, and no more.
 pub(crate) fn shortened(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
+    if crate::onchain::secret::refuse(text).is_err() {
+        return "(a private key)".to_owned();
+    }
     if text.chars().count() <= SHOWN_MAX {
         return text.to_owned();
     }
@@ -347,6 +407,35 @@ mod tests {
         }
         assert_eq!("-0.05 EUR".parse::<Money>().unwrap().to_string(), "-0.05 EUR");
         assert!(Money::parse("0.1", Currency::parse("JPY").unwrap()).is_err());
+    }
+
+    #[test]
+    fn an_amount_of_an_asset_says_its_decimals_itself() {
+        let btc = "bip122:000000000019d6689c085ae165831e93/slip44:0";
+        let usdc = "eip155:1/erc20:0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
+        for (text, minor) in [
+            (format!("0.00200000 {btc}"), 200_000),
+            ("18.446744073709551616 eip155:1/slip44:60".to_owned(), 18_446_744_073_709_551_616), // beyond u64
+            (format!("-1.000000 {usdc}"), -1_000_000),
+            (format!("7 {usdc}"), 7),
+        ] {
+            let money: Money = text.parse().unwrap();
+            assert_eq!((money.minor(), money.to_string()), (minor, text.clone()));
+            assert_eq!(serde_json::from_str::<Money>(&serde_json::to_string(&money).unwrap()).unwrap(), money);
+            assert_eq!(money.to_decimal().to_string(), text.split_once(' ').unwrap().0);
+        }
+        let (six, eighteen) = ("1.000000 eip155:56/slip44:714", "1.000000000000000000 eip155:56/slip44:714");
+        assert!(six.parse::<Money>().unwrap().plus(eighteen.parse().unwrap()).is_err(), "other decimals never mix");
+        let nineteen = format!("1.{} eip155:1/slip44:60", "0".repeat(19));
+        for bad in [
+            nineteen.as_str(),
+            "1000000000.000000000000000000 eip155:1/slip44:60",
+            "1.0 eip155:1",
+            "1. eip155:1/slip44:60",
+        ] {
+            assert!(bad.parse::<Money>().is_err(), "{bad}");
+        }
+        assert!(Currency::parse("eip155:1/slip44:60").is_err(), "clients name ISO currencies only");
     }
 
     #[test]

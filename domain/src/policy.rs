@@ -3,6 +3,7 @@
 //! Policies are pure, and the ids in their commands derive from the event, so a policy that runs twice (after a crash,
 //! or in two processes) asks for the same facts, and the same sentence said twice is one fact.
 
+pub mod onchain;
 pub mod plans;
 
 use crate::event::{Command, Event};
@@ -11,7 +12,7 @@ use crate::order::{self, ReleaseEffect};
 use crate::payment::{self, RefundOrigin};
 
 /// The kinds of events from which something may follow: what a follower of the history has to look at.
-pub const ANSWERED: [&str; 14] = [
+pub const ANSWERED: [&str; 34] = [
     "payment-received.v1",
     "payment-captured.v1",
     "payment-capture-reversed.v1",
@@ -26,6 +27,26 @@ pub const ANSWERED: [&str; 14] = [
     "plan-payment-applied.v1",
     "plan-payment-reversed.v1",
     "plan-refunded.v1",
+    "wallet-address-allocated.v1",
+    "invoice-settled.v1",
+    "invoice-settlement-reversed.v1",
+    "invoice-refund-requested.v1",
+    "invoice-refund-ended.v1",
+    "deposit-seen.v1",
+    "deposit-confirmed.v1",
+    "deposit-orphaned.v1",
+    "deposit-replaced.v1",
+    "deposit-failed.v1",
+    "holding-payout-reserved.v1",
+    "holding-payout-repriced.v1",
+    "holding-payout-refused.v1",
+    "holding-payout-taken.v1",
+    "holding-payout-withheld.v1",
+    "payout-approved.v1",
+    "payout-denied.v1",
+    "payout-cancelled.v1",
+    "payout-completed.v1",
+    "payout-failed.v1",
 ];
 
 /// The commands that follow from an event.
@@ -34,11 +55,17 @@ pub fn react(event: &Event) -> Vec<Command> {
     match event {
         Event::Payment(event) => {
             let order = from_payment(event).map(Command::Order);
-            order.into_iter().chain(plans::from_payment(event).map(Command::Plan)).collect()
+            let plan = plans::from_payment(event).map(Command::Plan);
+            order.into_iter().chain(plan).chain(onchain::from_payment(event)).collect()
         }
         Event::Order(event) => from_order(event).into_iter().map(Command::Payment).collect(),
         Event::Plan(event) => plans::from_plan(event),
         Event::Credit(event) => plans::from_credit(event).into_iter().collect(),
+        Event::Wallet(event) => onchain::from_wallet(event).into_iter().collect(),
+        Event::Invoice(event) => onchain::from_invoice(event).into_iter().collect(),
+        Event::Deposit(event) => onchain::from_deposit(event),
+        Event::Holding(event) => onchain::from_holding(event).into_iter().collect(),
+        Event::Payout(event) => onchain::from_payout(event),
         Event::Clock(_) | Event::Period(_) | Event::Customer(_) => Vec::new(),
     }
 }

@@ -3,6 +3,7 @@
 
 mod auditor;
 mod golden;
+pub(crate) mod onchain;
 mod plot;
 mod pricing;
 mod properties;
@@ -263,6 +264,7 @@ pub(crate) fn intent(payment_id: &str, method: Method, amount: Money) -> Intent 
         payment_id: the(payment_id),
         order_id: Some(the("o-1")),
         plan_id: None,
+        invoice_id: None,
         customer_id: Some(the("c-1")),
         method,
         amount,

@@ -2,6 +2,7 @@
 
 use crate::card_number;
 use crate::invalid::Invalid;
+use crate::onchain::secret;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 /// The longest text, in characters.
 pub const TEXT_LENGTH_MAX: usize = 500;
 
-/// One line of text without control characters, direction overrides or card numbers, 1 to 500 characters.
+/// One line of text without control characters, direction overrides, card numbers or private keys, 1 to 500 characters.
 ///
 /// Direction overrides are refused because they can make 001 read as 100 on a dashboard.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -20,7 +21,7 @@ impl Text {
     /// Reads a text; white space around it is dropped.
     ///
     /// # Errors
-    /// [`Invalid`] with the reason; a card number is never repeated in it.
+    /// [`Invalid`] with the reason; a card number or a private key is never repeated in it.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let text = text.trim();
         let length = text.chars().count();
@@ -37,6 +38,7 @@ impl Text {
         if card_number::found_in(text) {
             return Err(Invalid::CardNumber);
         }
+        secret::refuse(text)?;
         Ok(Self(text.into()))
     }
 
@@ -79,6 +81,7 @@ mod tests {
             ("two\nlines", Err("forbidden_character")),
             ("pay \u{202E}001", Err("forbidden_character")),
             ("card 4111 1111 1111 1111", Err("card_number_not_allowed")),
+            ("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617", Err("private_key_not_allowed")),
         ];
         for (text, expected) in cases {
             let read = Text::parse(text);

@@ -124,7 +124,7 @@ fn an_entry_that_is_out_of_balance_is_never_read() {
 }
 
 /// Fields that an event may do without: they are left out where nothing was said.
-const OPTIONAL: [&str; 17] = [
+const OPTIONAL: [&str; 35] = [
     "customer_id",
     "order_id",
     "reference",
@@ -142,6 +142,24 @@ const OPTIONAL: [&str; 17] = [
     "removed",
     "product",
     "is_reapplied",
+    "invoice_id",
+    "block",
+    "value",
+    "lots",
+    "fee",
+    "payment_id",
+    "payout_id",
+    "transaction",
+    "spot",
+    "by",
+    "undoes",
+    "label",
+    "deposits",
+    "is_over_fee_cap",
+    "withheld",
+    "replaces",
+    "daily_cap",
+    "fee_cap",
 ];
 
 #[test]
@@ -168,6 +186,16 @@ fn is_needed(kind: &str, name: &str) -> bool {
         "plan_id" => kind.starts_with("plan-") || kind == "credit-exposure-changed.v1",
         "customer_id" => kind.starts_with("plan-") || kind == "credit-limit-set.v1",
         "refund_id" => true,
+        "invoice_id" => kind.starts_with("invoice-"),
+        "block" => kind == "deposit-finalised.v1",
+        "value" => kind != "invoice-deposit-recorded.v1",
+        "lots" => !kind.starts_with("holding-payout-"),
+        "fee" => !kind.starts_with("payout-"),
+        "payment_id" => !kind.starts_with("invoice-refund-re") && !kind.starts_with("invoice-refund-ended"),
+        "payout_id" => kind != "holding-fee-paid.v1",
+        "transaction" => matches!(kind, "payout-broadcast.v1" | "payout-replaced.v1"),
+        "spot" => matches!(kind, "deposit-confirmed.v1" | "holding-revalued.v1"),
+        "by" => matches!(kind, "payout-approval-given.v1" | "payout-approved.v1"),
         _ => false,
     }
 }

@@ -28,7 +28,7 @@ pub struct AccountRow {
     pub account: String,
     /// The currency of the amounts.
     pub currency: String,
-    /// `asset`, `liability`, `revenue` or `expense`.
+    /// `asset`, `liability`, `revenue`, `expense` or `trading`.
     pub class: String,
     /// Everything that ever went to its debit.
     pub debits: Amount,
@@ -106,7 +106,7 @@ static LISTING: Listing = Listing {
     fields: &[
         Field::sorted("account", Kind::Text),
         Field::sorted("currency", Kind::Text),
-        Field::of("class", Kind::OneOf(&["asset", "liability", "revenue", "expense"])),
+        Field::of("class", Kind::OneOf(&["asset", "liability", "revenue", "expense", "trading"])),
         Field::sorted("balance", Kind::Decimal),
         Field::of("debits", Kind::Decimal),
         Field::of("credits", Kind::Decimal),

@@ -60,10 +60,22 @@ pub(crate) fn effective_at(event: &Event) -> Timestamp {
 }
 
 /// From when it counts in the books: when it happened, or for a step of a plan that was done again because an earlier
-/// fact came to light, the day that it still counts for.
+/// fact came to light, and for the valuation of a holding, the day that it counts for.
 pub(crate) fn counts_from(event: &Event) -> Timestamp {
-    let happened = effective_at(event);
-    let step = if let Event::Plan(it) = event { it.step() } else { None };
-    let day = step.filter(|it| it.is_reapplied && it.effective_on != happened.date_naive());
-    day.map_or(happened, |it| it.effective_on.and_time(NaiveTime::MIN).and_utc())
+    let (happened, day) = (effective_at(event), event.effective_on());
+    let has_its_own_day = match event {
+        Event::Plan(it) => it.step().is_some_and(|step| step.is_reapplied),
+        Event::Holding(_) => true,
+        Event::Order(_)
+        | Event::Payment(_)
+        | Event::Credit(_)
+        | Event::Clock(_)
+        | Event::Period(_)
+        | Event::Customer(_)
+        | Event::Wallet(_)
+        | Event::Invoice(_)
+        | Event::Deposit(_)
+        | Event::Payout(_) => false,
+    };
+    if has_its_own_day && day != happened.date_naive() { day.and_time(NaiveTime::MIN).and_utc() } else { happened }
 }

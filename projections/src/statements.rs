@@ -127,7 +127,15 @@ impl<'a> Line<'a> {
             Event::Order(event) => Self::from_order(event),
             Event::Payment(event) => Self::from_payment(event),
             Event::Plan(event) => Self::from_plan(event),
-            Event::Credit(_) | Event::Clock(_) | Event::Period(_) | Event::Customer(_) => None,
+            Event::Credit(_)
+            | Event::Clock(_)
+            | Event::Period(_)
+            | Event::Customer(_)
+            | Event::Wallet(_)
+            | Event::Invoice(_)
+            | Event::Deposit(_)
+            | Event::Holding(_)
+            | Event::Payout(_) => None,
         }
     }
 

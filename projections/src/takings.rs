@@ -157,8 +157,8 @@ pub fn fields() -> String {
 }
 
 /// The names of the ways to pay.
-pub(crate) const METHODS: [&str; 7] =
-    ["card", "bank_transfer", "mobile_money", "e_wallet", "voucher", "cash_on_delivery", "installments"];
+pub(crate) const METHODS: [&str; 8] =
+    ["card", "bank_transfer", "mobile_money", "e_wallet", "voucher", "cash_on_delivery", "installments", "onchain"];
 
 /// The takings of each day, by method and currency. Days begin at midnight in `time_zone` (IANA, UTC where it is not
 /// said).

@@ -4,6 +4,7 @@ use crate::log::{Position, Stored};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::{Event, StreamName};
 use mizan_domain::metadata::Metadata;
+use mizan_domain::onchain::{deposit::Deposit, holding::Holding, invoice::Invoice, payout::Payout, wallet::Wallet};
 use mizan_domain::{Decider, wire};
 use mizan_domain::{clock::Clock, credit::Credit, customer::Customer};
 use mizan_domain::{order::Order, payment::Payment, period::Periods, plan::Plan};
@@ -59,6 +60,11 @@ impl TryFrom<Stored> for Recorded {
             Event::Clock(_) => Clock::CATEGORY,
             Event::Period(_) => Periods::CATEGORY,
             Event::Customer(_) => Customer::CATEGORY,
+            Event::Wallet(_) => Wallet::CATEGORY,
+            Event::Invoice(_) => Invoice::CATEGORY,
+            Event::Deposit(_) => Deposit::CATEGORY,
+            Event::Holding(_) => Holding::CATEGORY,
+            Event::Payout(_) => Payout::CATEGORY,
         };
         if category != it.category {
             return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));

@@ -8,6 +8,7 @@ use crate::write::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use mizan_domain::card_number;
 use mizan_domain::id::MerchantId;
+use mizan_domain::onchain::secret;
 use mizan_domain::text::Text;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -131,8 +132,9 @@ async fn import(
             }
             if let Some(file) = &mut refusals {
                 let text = String::from_utf8_lossy(text);
-                // The report is kept, and a card number is not.
-                let text = if card_number::found_in(&text) { "" } else { text.trim() };
+                // The report is kept, and a card number or a private key is not.
+                let is_secret = card_number::found_in(&text) || secret::refuse(&text).is_err();
+                let text = if is_secret { "" } else { text.trim() };
                 serde_json::to_writer(&mut *file, &RefusedLine { line, problem, text })?;
                 file.write_all(b"\n")?;
             }

@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use mizan_domain::id::{MerchantId, derived_uuid};
+use mizan_domain::onchain::secret;
 use mizan_domain::text::Text;
 use mizan_domain::{Invalid, card_number};
 use serde::{Deserialize, Serialize};
@@ -339,10 +340,10 @@ fn is_traceparent(text: &str) -> bool {
 
 /// The key makes the command's id, so that a retry makes the same events.
 fn keyed(context: Context, name: &str, body: &[u8], key: &str) -> Result<Context, Problem> {
-    if card_number::found_in(key) {
-        // Not even its hash is kept: there are few enough card numbers to try them all.
-        let (code, message) = (Invalid::CardNumber.code(), Invalid::CardNumber.to_string());
-        return Err(Fault { code, pointer: None, message }.into());
+    // Not even its hash is kept: there are few enough card numbers to try them all.
+    let number = card_number::found_in(key).then_some(Invalid::CardNumber);
+    if let Some(invalid) = number.or_else(|| secret::refuse(key).err()) {
+        return Err(Fault { code: invalid.code(), pointer: None, message: invalid.to_string() }.into());
     }
     // Parsed and written again: white space and the order of the fields are not content.
     let content: serde_json::Value = serde_json::from_slice(body).map_err(|_| Problem::broken_body())?;

@@ -64,6 +64,7 @@ macro_rules! opening {
                     payment_id: $asked.payment_id.0,
                     order_id: optional($asked.order_id),
                     plan_id: optional($asked.plan_id),
+                    invoice_id: None,
                     customer_id: optional($asked.customer_id),
                     method: $asked.method,
                     amount: $asked.amount.of($asked.currency.0, "/amount")?,
@@ -427,6 +428,7 @@ following! {
             payment_id: payment_id.clone(),
             order_id: optional(asked.order_id),
             plan_id: optional(asked.plan_id),
+            invoice_id: None,
             customer_id: optional(asked.customer_id),
             method,
             amount,
@@ -472,6 +474,10 @@ following! {
 fn checked(intent: Intent) -> Result<Intent, Fault> {
     if intent.method == Method::Installments {
         let message = "only a plan pays so, by itself: approve and open one";
+        return Err(Fault::new("invalid_value", "/method", message));
+    }
+    if intent.method == Method::Onchain {
+        let message = "only an invoice pays so, by itself: create one and let its deposits be observed";
         return Err(Fault::new("invalid_value", "/method", message));
     }
     if intent.order_id.is_some() && intent.plan_id.is_some() {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use mizan_domain::id;
+use mizan_domain::onchain::secret;
 use mizan_domain::plan::{NominalRate, TimeZone};
 use mizan_domain::rate::Rate;
 use mizan_domain::text::Text;
@@ -135,7 +136,7 @@ fn to_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 }
 
 /// The codes that a checked field can give.
-const CODES: [&str; 21] = [
+const CODES: [&str; 29] = [
     "unknown_currency",
     "not_an_amount",
     "negative_amount",
@@ -149,6 +150,14 @@ const CODES: [&str; 21] = [
     "text_too_long",
     "forbidden_character",
     "card_number_not_allowed",
+    "private_key_not_allowed",
+    "unknown_chain",
+    "not_an_address",
+    "address_checksum",
+    "wrong_network",
+    "not_an_account_key",
+    "wrong_script",
+    "no_such_address",
     "amount_not_text",
     "rate_not_text",
     "not_a_time",
@@ -232,7 +241,11 @@ impl<T: FromText> Visitor<'_> for CheckedVisitor<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Checked<T>, E> {
-        T::from_text(text).map(Checked).map_err(|invalid| coded(invalid.code(), invalid))
+        T::from_text(text).map(Checked).map_err(|invalid| {
+            // Whatever else is wrong with a private key, that it was sent is worse.
+            let invalid = secret::refuse(text).err().unwrap_or(invalid);
+            coded(invalid.code(), invalid)
+        })
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Checked<T>, E> {

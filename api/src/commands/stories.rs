@@ -84,9 +84,16 @@ fn names(asking: &Asking) -> Vec<String> {
     let own = asking.stream().to_string();
     let Asking::Command(command) = asking else { return vec![own] };
     let (order, plan, customer) = match command {
-        Command::Order(_) | Command::Plan(_) | Command::Clock(_) | Command::Period(_) | Command::Customer(_) => {
-            (None, None, None)
-        }
+        Command::Order(_)
+        | Command::Plan(_)
+        | Command::Clock(_)
+        | Command::Period(_)
+        | Command::Customer(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => (None, None, None),
         Command::Payment(payment) => match opening(payment) {
             // What is paid of a plan is free again of the customer's limit.
             Some(intent) => {

@@ -2,7 +2,7 @@
 
 use super::method::Method;
 use crate::id::{
-    CaptureId, CustomerId, DisputeId, FeeId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId,
+    CaptureId, CustomerId, DisputeId, FeeId, InvoiceId, Jurisdiction, OrderId, PaymentId, PayoutId, PlanId, RefundId,
 };
 use crate::money::Money;
 use crate::order::Timestamp;
@@ -82,6 +82,9 @@ pub struct Intent {
     /// The installment plan that it pays a part of, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
+    /// The invoice that it carries the money of, where it was paid on a chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice_id: Option<InvoiceId>,
     /// Who pays, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,

@@ -3,7 +3,7 @@
 use super::command::{Attempt, FeeDirection, Intent, PayoutDirection, RefundOrigin};
 use super::method::Method;
 use crate::entry::Entry;
-use crate::id::{CaptureId, DisputeId, FeeId, OrderId, PaymentId, PayoutId, PlanId, RefundId};
+use crate::id::{CaptureId, DisputeId, FeeId, InvoiceId, OrderId, PaymentId, PayoutId, PlanId, RefundId};
 use crate::money::Money;
 use crate::order::Timestamp;
 use crate::text::Text;
@@ -202,6 +202,9 @@ pub struct RefundRequested {
     /// The installment plan that it pays a part of, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
+    /// The invoice that it carries the money of, where it was paid on a chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice_id: Option<InvoiceId>,
     /// How much.
     pub amount: Money,
     /// Who asked.

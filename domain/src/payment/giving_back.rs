@@ -28,6 +28,7 @@ impl Payment {
             refund_id: asked.refund_id.clone(),
             order_id: intent.order_id.clone(),
             plan_id: intent.plan_id.clone(),
+            invoice_id: intent.invoice_id.clone(),
             amount: asked.amount,
             origin: asked.origin,
             reason: asked.reason.clone(),

@@ -21,11 +21,13 @@ pub enum Method {
     CashOnDelivery,
     /// A purchase on an installment plan: the book of plans owes the money. Only the plan itself pays so.
     Installments,
+    /// On a chain, through an invoice: its deposits hold the money. Only the invoice itself pays so.
+    Onchain,
 }
 
 impl Method {
     /// Every method, once.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Card,
         Self::BankTransfer,
         Self::MobileMoney,
@@ -33,6 +35,7 @@ impl Method {
         Self::Voucher,
         Self::CashOnDelivery,
         Self::Installments,
+        Self::Onchain,
     ];
 
     /// The name on the wire.
@@ -46,6 +49,7 @@ impl Method {
             Self::Voucher => "voucher",
             Self::CashOnDelivery => "cash_on_delivery",
             Self::Installments => "installments",
+            Self::Onchain => "onchain",
         }
     }
 
@@ -58,6 +62,7 @@ impl Method {
             Self::Voucher => Account::GiftCard,
             Self::CashOnDelivery => Account::CourierReceivable,
             Self::Installments => Account::BnplClearing,
+            Self::Onchain => Account::OnchainClearing,
         }
     }
 
@@ -71,7 +76,8 @@ impl Method {
             | Self::MobileMoney
             | Self::EWallet
             | Self::Voucher
-            | Self::Installments => self.clearing(),
+            | Self::Installments
+            | Self::Onchain => self.clearing(),
         }
     }
 
@@ -85,7 +91,8 @@ impl Method {
             | Self::MobileMoney
             | Self::EWallet
             | Self::Voucher
-            | Self::Installments => Account::PspFees,
+            | Self::Installments
+            | Self::Onchain => Account::PspFees,
         }
     }
 
@@ -94,7 +101,7 @@ impl Method {
     pub fn can_be_disputed(self) -> bool {
         match self {
             Self::Card | Self::BankTransfer | Self::MobileMoney | Self::EWallet => true,
-            Self::Voucher | Self::CashOnDelivery | Self::Installments => false,
+            Self::Voucher | Self::CashOnDelivery | Self::Installments | Self::Onchain => false,
         }
     }
 
@@ -103,7 +110,7 @@ impl Method {
     pub fn is_paid_out(self) -> bool {
         match self {
             Self::Card | Self::MobileMoney | Self::EWallet | Self::CashOnDelivery | Self::Installments => true,
-            Self::BankTransfer | Self::Voucher => false,
+            Self::BankTransfer | Self::Voucher | Self::Onchain => false,
         }
     }
 }

@@ -101,8 +101,9 @@ impl Payment {
         if intent.method == Method::Installments {
             return Err(Refusal::NotForMethod { method: intent.method, what: "reversed; refund the plan instead" });
         }
+        // A chain asks nobody: what it takes back is gone, also where some of it was refunded.
         let left = self.refundable(intent)?;
-        if capture.amount.exceeds(left)? {
+        if intent.method != Method::Onchain && capture.amount.exceeds(left)? {
             return Err(Refusal::ExceedsRefundable { asked: capture.amount, left });
         }
         Ok(vec![Event::CaptureReversed(CaptureReversed {

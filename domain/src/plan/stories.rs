@@ -115,7 +115,12 @@ impl Town {
             | Aggregate::Credit(_)
             | Aggregate::Clock(_)
             | Aggregate::Period(_)
-            | Aggregate::Customer(_) => None,
+            | Aggregate::Customer(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         plan.unwrap()
     }
@@ -137,6 +142,7 @@ impl Town {
             payment_id: the(&format!("p-{}", self.payments)),
             order_id: None,
             plan_id: Some(Self::id()),
+            invoice_id: None,
             customer_id: Some(the("c-1")),
             method: payment::Method::Card,
             amount: eur(amount),

@@ -147,6 +147,7 @@ fn opened(it: &plan::Opened) -> Vec<Command> {
             payment_id: purchase_of(plan_id),
             order_id: it.order_id.clone(),
             plan_id: Some(plan_id.clone()),
+            invoice_id: None,
             customer_id: Some(it.step.customer_id.clone()),
             method: Method::Installments,
             amount: it.amount,

@@ -201,7 +201,16 @@ impl Auditor {
                 self.observe_payment(event)?;
                 self.check_payments()
             }
-            Event::Credit(_) | Event::Plan(_) | Event::Clock(_) | Event::Period(_) | Event::Customer(_) => Ok(()),
+            Event::Credit(_)
+            | Event::Plan(_)
+            | Event::Clock(_)
+            | Event::Period(_)
+            | Event::Customer(_)
+            | Event::Wallet(_)
+            | Event::Invoice(_)
+            | Event::Deposit(_)
+            | Event::Holding(_)
+            | Event::Payout(_) => Ok(()),
         }
     }
 

@@ -72,7 +72,12 @@ impl Player {
                 | Aggregate::Plan(_)
                 | Aggregate::Clock(_)
                 | Aggregate::Period(_)
-                | Aggregate::Customer(_) => continue,
+                | Aggregate::Customer(_)
+                | Aggregate::Wallet(_)
+                | Aggregate::Invoice(_)
+                | Aggregate::Deposit(_)
+                | Aggregate::Holding(_)
+                | Aggregate::Payout(_) => continue,
             };
             if said.is_some() && said.map(Money::minor) != seen {
                 return Err(format!("{stream} says {said:?}, the auditor sees {seen:?}"));
@@ -256,7 +261,12 @@ impl Player {
                 | Command::Plan(_)
                 | Command::Clock(_)
                 | Command::Period(_)
-                | Command::Customer(_) => false,
+                | Command::Customer(_)
+                | Command::Wallet(_)
+                | Command::Invoice(_)
+                | Command::Deposit(_)
+                | Command::Holding(_)
+                | Command::Payout(_) => false,
             };
             let again = self.stage.decide(command);
             if !has_no_id && again != Ok(Vec::new()) {
@@ -271,7 +281,16 @@ fn reported(command: &Command) -> Option<Attempt> {
     match command {
         Command::Payment(Pay::ReportUnknown(it)) => Some(it.attempt.clone()),
         Command::Payment(_) | Command::Order(_) => None,
-        Command::Credit(_) | Command::Plan(_) | Command::Clock(_) | Command::Period(_) | Command::Customer(_) => None,
+        Command::Credit(_)
+        | Command::Plan(_)
+        | Command::Clock(_)
+        | Command::Period(_)
+        | Command::Customer(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => None,
     }
 }
 

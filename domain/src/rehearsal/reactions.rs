@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::id::{AllocationId, RefundId};
+use crate::onchain::{holding, invoice, payout, wallet};
 use crate::{credit, plan, policy, wire};
 use std::path::Path;
 
@@ -26,19 +27,39 @@ fn kind_of(command: &Command) -> &'static str {
         Command::Plan(plan::Command::ReversePayment(_)) => "reverse",
         Command::Plan(plan::Command::Refund(_)) => "refund the plan",
         Command::Credit(credit::Command::RecordExposure(_)) => "record the exposure",
+        Command::Payment(payment::Command::ReverseCapture(_)) => "reverse the capture",
+        Command::Invoice(invoice::Command::Open(_)) => "open the invoice",
+        Command::Invoice(invoice::Command::RecordDeposit(_)) => "record the deposit",
+        Command::Invoice(invoice::Command::EndRefund(_)) => "end the refund",
+        Command::Wallet(wallet::Command::MarkUsed(_)) => "mark the address",
+        Command::Holding(holding::Command::Acquire(_)) => "acquire",
+        Command::Holding(holding::Command::Lose(_)) => "lose",
+        Command::Holding(holding::Command::PayFee(_)) => "pay the fee",
+        Command::Holding(holding::Command::RequestPayout(_)) => "request the payout",
+        Command::Holding(holding::Command::TakePayout(_)) => "take",
+        Command::Holding(holding::Command::SettlePayout(_)) => "settle",
+        Command::Holding(holding::Command::ReturnPayout(_)) => "return",
+        Command::Payout(payout::Command::Open(_)) => "open the payout",
+        Command::Payout(payout::Command::Release(_)) => "release the payout",
+        Command::Payout(payout::Command::Cancel(_)) => "cancel the payout",
         Command::Order(_)
         | Command::Payment(_)
         | Command::Credit(_)
         | Command::Plan(_)
         | Command::Clock(_)
         | Command::Period(_)
-        | Command::Customer(_) => "something that no policy may ask",
+        | Command::Customer(_)
+        | Command::Wallet(_)
+        | Command::Invoice(_)
+        | Command::Deposit(_)
+        | Command::Holding(_)
+        | Command::Payout(_) => "something that no policy may ask",
     }
 }
 
 /// The kinds from which something follows; nothing follows from all others. The cancellation and the return of the
 /// golden files free the money of two payments each; the refund was asked for by an order, which knows it already. The plan's refund goes back to the
-/// purchase, and in cash to two payments.
+/// purchase, and in cash to two payments. What was replaced and failed on a chain had not been confirmed.
 #[test]
 fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
     let followed = [
@@ -58,6 +79,26 @@ fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
             "plan-refunded.v1",
             vec!["record the exposure", "refund", "confirm the refund", "record the fee", "refund", "refund"],
         ),
+        ("wallet-address-allocated.v1", vec!["open the invoice"]),
+        ("invoice-settled.v1", vec!["receive"]),
+        ("invoice-settlement-reversed.v1", vec!["reverse the capture"]),
+        ("invoice-refund-requested.v1", vec!["request the payout"]),
+        ("invoice-refund-ended.v1", vec!["confirm the refund"]),
+        ("deposit-seen.v1", vec!["record the deposit", "mark the address"]),
+        ("deposit-confirmed.v1", vec!["acquire", "record the deposit"]),
+        ("deposit-orphaned.v1", vec!["lose", "record the deposit"]),
+        ("deposit-replaced.v1", vec!["record the deposit"]),
+        ("deposit-failed.v1", vec!["record the deposit"]),
+        ("holding-payout-reserved.v1", vec!["open the payout"]),
+        ("holding-payout-repriced.v1", vec!["open the payout"]),
+        ("holding-payout-refused.v1", vec!["end the refund"]),
+        ("holding-payout-taken.v1", vec!["release the payout"]),
+        ("holding-payout-withheld.v1", vec!["cancel the payout"]),
+        ("payout-approved.v1", vec!["take"]),
+        ("payout-denied.v1", vec!["return", "end the refund"]),
+        ("payout-cancelled.v1", vec!["return"]),
+        ("payout-completed.v1", vec!["settle", "pay the fee", "end the refund"]),
+        ("payout-failed.v1", vec!["return"]),
     ];
     for kind in wire::KINDS {
         let event = stored(kind);

@@ -261,7 +261,12 @@ fn of_a_mixed_payment_the_voucher_goes_back_first() {
         | Event::Plan(_)
         | Event::Clock(_)
         | Event::Period(_)
-        | Event::Customer(_) => None,
+        | Event::Customer(_)
+        | Event::Wallet(_)
+        | Event::Invoice(_)
+        | Event::Deposit(_)
+        | Event::Holding(_)
+        | Event::Payout(_) => None,
     });
     assert_eq!(requested.collect::<Vec<_>>(), [("v-1", eur("30.00")), ("p-1", eur("20.00"))]);
     assert_eq!(net(&asked), "deferred_revenue 50.00 | refunds_pending 50.00");

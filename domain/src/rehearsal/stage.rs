@@ -134,7 +134,12 @@ impl Stage {
             | Aggregate::Plan(_)
             | Aggregate::Clock(_)
             | Aggregate::Period(_)
-            | Aggregate::Customer(_) => None,
+            | Aggregate::Customer(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         order.unwrap()
     }

@@ -2,6 +2,7 @@
 
 use super::Kind;
 use chrono::{DateTime, NaiveDate, NaiveTime, SubsecRound, Utc};
+use mizan_domain::onchain::secret;
 use rust_decimal::Decimal;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -100,6 +101,9 @@ fn date(text: &str) -> Option<NaiveDate> {
 /// Enough of a bad value to recognise it, and no more.
 fn shortened(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
+    if secret::refuse(text).is_err() {
+        return "(a private key)".to_owned();
+    }
     let mut shown: String = text.chars().take(SHOWN_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');

@@ -1,11 +1,15 @@
-//! A card number is refused in every field of every command that takes text, and never repeated: the fields are taken from
-//! the OpenAPI document, so that a new one is tested without anybody thinking of it.
+//! A card number or a private key is refused in every field of every command that takes text, and never repeated: the
+//! fields are taken from the OpenAPI document, so that a new one is tested without anybody thinking of it.
 
 use super::{Refuser, with};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const CARD: &str = "4111111111111111";
+/// BIP32's first vector, and BIP39's: keys that the whole world knows.
+const XPRV: &str =
+    "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi";
+const PHRASE: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
 /// Fields whose text is checked more strictly than a card number would pass: amounts, rates, times and closed lists.
 const NOT_FREE: [&str; 27] = [
@@ -39,7 +43,7 @@ const NOT_FREE: [&str; 27] = [
 ];
 
 #[tokio::test]
-async fn no_field_of_any_command_takes_a_card_number() {
+async fn no_field_of_any_command_takes_a_card_number_or_a_private_key() {
     let it = Refuser::new().await;
     let document = it.api.get("/openapi.json").await.ok();
     let mut tried = 0;
@@ -48,9 +52,14 @@ async fn no_field_of_any_command_takes_a_card_number() {
         let schema = &item["post"]["requestBody"]["content"]["application/json"]["schema"];
         let body = example(&document, schema);
         for place in free_texts(&document, schema, "") {
-            let what = format!("a card number as {place} of {command}");
-            let body = with(&body, &place, json!(CARD));
-            it.refuses(&what, command, &body, "card_number_not_allowed", &place).await;
+            for (secret, code) in [
+                (CARD, "card_number_not_allowed"),
+                (XPRV, "private_key_not_allowed"),
+                (PHRASE, "private_key_not_allowed"),
+            ] {
+                let body = with(&body, &place, json!(secret));
+                it.refuses(&format!("{code} as {place} of {command}"), command, &body, code, &place).await;
+            }
             tried += 1;
         }
         assert!(tried > 0, "{command} has no text at all");
@@ -127,6 +136,40 @@ async fn a_card_number_is_never_repeated() {
         assert_eq!(it.api.head().await, it.head, "{what} has written something");
     }
     assert!(!it.api.log().contains(CARD), "it was logged");
+}
+
+#[tokio::test]
+async fn a_private_key_is_never_repeated() {
+    let it = Refuser::new().await;
+    let order =
+        json!({ "order_id": "o-2", "currency": "EUR", "lines": [{ "sku": "a", "quantity": 1, "unit_price": "1.00" }] });
+    let place = |data: Value| it.api.commanding("place-order", &data);
+    for secret in [XPRV, PHRASE] {
+        let in_words = secret.replace(' ', "-");
+        let requests = [
+            ("a field's name", place(with(&order, &format!("/{secret}"), json!(1)))),
+            ("a currency", place(with(&order, "/currency", json!(secret)))),
+            ("a list's value", place(with(&order, "/refund_order", json!(secret)))),
+            ("an amount", place(with(&order, "/lines/0/unit_price", json!(secret)))),
+            ("a rate", place(with(&order, "/lines/0/taxes", json!([{ "rate": secret }])))),
+            ("a time", place(with(&order, "/occurred_at", json!(secret)))),
+            ("text in place of a list", place(with(&order, "/lines", json!(secret)))),
+            ("a command's name", it.api.commanding(&in_words, &order)),
+            ("an idempotency key", place(order.clone()).header("idempotency-key", secret)),
+            ("a correlation id", place(order.clone()).header("correlation-id", secret)),
+            ("an address", it.api.request(Method::GET, &format!("/v1/queries/orders/{in_words}"))),
+            ("a parameter", it.api.request(Method::GET, &format!("/v1/queries/payments?method={in_words}"))),
+            ("a parameter's name", it.api.request(Method::GET, &format!("/v1/queries/payments?{in_words}=1"))),
+        ];
+        for (what, request) in requests {
+            let answer = it.api.send(request).await;
+            assert!((400..500).contains(&answer.status), "{what}: {answer:?}");
+            let text = String::from_utf8(answer.body.clone()).unwrap();
+            assert!(![XPRV, PHRASE, &in_words].iter().any(|it| text.contains(&it[..30])), "{what} came back: {text}");
+            assert_eq!(it.api.head().await, it.head, "{what} has written something");
+        }
+        assert!(!it.api.log().contains(&in_words[..30]) && !it.api.log().contains(&secret[..30]), "it was logged");
+    }
 }
 
 /// A body that has every field with a value of its kind.

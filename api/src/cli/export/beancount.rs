@@ -4,6 +4,7 @@ use super::accounts::{Names, detail};
 use super::selection::Wanted;
 use super::{Failure, Output};
 use mizan_domain::account::Class;
+use mizan_domain::id::derived_uuid;
 use mizan_domain::{Account, Currency, Entry};
 use mizan_store::Recorded;
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ impl<'a> Pen<'a> {
         for posting in entry.postings() {
             let (name, _) = self.names.of(posting.account(), name);
             let amount = posting.signed();
-            writeln!(output, "  {name:<40}  {:>14} {}", amount.digits().to_string(), amount.currency())?;
+            writeln!(output, "  {name:<40}  {:>14} {}", amount.digits().to_string(), commodity(amount.currency()))?;
         }
         Ok(())
     }
@@ -51,13 +52,31 @@ impl<'a> Pen<'a> {
         for posting in entry.postings() {
             let currency = posting.signed().currency();
             if self.currencies.insert(currency) {
-                writeln!(self.output, "\noption \"operating_currency\" \"{currency}\"")?;
+                match currency.asset() {
+                    None => writeln!(self.output, "\noption \"operating_currency\" \"{currency}\"")?,
+                    Some(asset) => {
+                        let name = commodity(currency);
+                        writeln!(self.output, "\n{OPENED_ON} commodity {name}\n  asset: \"{}\"", asset.id)?;
+                    }
+                }
             }
             if let (name, true) = self.names.of(posting.account(), name) {
                 writeln!(self.output, "\n{OPENED_ON} open {name}\n  code: \"{}\"", posting.account())?;
             }
         }
         Ok(())
+    }
+}
+
+/// Commodities are short and in capitals there: an asset has a name that derives from its own.
+fn commodity(currency: Currency) -> String {
+    const DIGITS: usize = 12;
+    match currency.asset() {
+        None => currency.to_string(),
+        Some(asset) => {
+            let name = derived_uuid(&["commodity", &asset.id.to_string()]).simple().to_string().to_uppercase();
+            format!("ASSET-{}", name.get(..DIGITS).unwrap_or(&name))
+        }
     }
 }
 
@@ -68,6 +87,7 @@ fn name(account: &Account) -> String {
         Class::Liability => "Liabilities",
         Class::Revenue => "Income",
         Class::Expense => "Expenses",
+        Class::Trading => "Equity",
     };
     let words: Vec<String> = account.base_code().split('_').map(capitalised).collect();
     let plain = |it: String| it.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");

@@ -39,7 +39,7 @@ impl<'a> Pen<'a> {
             let (name, _) = self.names.of(posting.account(), name);
             let amount = posting.signed();
             // Two spaces at least end an account's name.
-            writeln!(output, "    {name:<40}  {:>14} {}", amount.digits().to_string(), amount.currency())?;
+            writeln!(output, "    {name:<40}  {:>14} {}", amount.digits().to_string(), commodity(amount.currency()))?;
         }
         Ok(())
     }
@@ -49,7 +49,7 @@ impl<'a> Pen<'a> {
             let currency = posting.signed().currency();
             if self.currencies.insert(currency) {
                 let zeros = "0".repeat(usize::try_from(currency.decimals())?);
-                writeln!(self.output, "\ncommodity 1000.{zeros} {currency}")?;
+                writeln!(self.output, "\ncommodity 1000.{zeros} {}", commodity(currency))?;
             }
             if let (name, true) = self.names.of(posting.account(), name) {
                 let kind = match posting.account().class() {
@@ -57,12 +57,18 @@ impl<'a> Pen<'a> {
                     Class::Liability => 'L',
                     Class::Revenue => 'R',
                     Class::Expense => 'X',
+                    Class::Trading => 'V',
                 };
                 writeln!(self.output, "\naccount {name}  ; type:{kind}")?;
             }
         }
         Ok(())
     }
+}
+
+/// The name of an asset is no plain word, and stands in quotes.
+fn commodity(currency: Currency) -> String {
+    if currency.asset().is_some() { format!("\"{currency}\"") } else { currency.to_string() }
 }
 
 /// For example `liabilities:tax_payable:DE`. A colon in the detail would be a level more.
@@ -72,6 +78,7 @@ fn name(account: &Account) -> String {
         Class::Liability => "liabilities",
         Class::Revenue => "revenue",
         Class::Expense => "expenses",
+        Class::Trading => "equity",
     };
     let detail = detail(account).map(|it| format!(":{}", it.replace(':', "-"))).unwrap_or_default();
     format!("{class}:{}{detail}", account.base_code())

@@ -122,7 +122,7 @@ impl Rows {
             self.account.push(ByteArray::from(posting.account().to_string().into_bytes()));
             self.class.push(text(posting.account().class().name()));
             self.amount.push(decimal(posting.signed())?);
-            self.currency.push(text(posting.signed().currency().code()));
+            self.currency.push(text(&posting.signed().currency().code()));
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ impl<'a> Pen<'a> {
                 &posting.account().to_string(),
                 posting.account().class().name(),
                 &amount.digits().to_string(),
-                amount.currency().code(),
+                &amount.currency().code(),
             ];
             self.0.write_record(row)?;
         }

@@ -61,6 +61,7 @@ fn money_that_is_received_waits_where_its_method_says() {
         (Method::Voucher, "gift_card"),
         (Method::CashOnDelivery, "courier_receivable"),
         (Method::Installments, "bnpl_clearing"),
+        (Method::Onchain, "onchain_clearing"),
     ];
     assert_eq!(places.map(|(method, _)| method), Method::ALL);
     for (method, account) in places {
@@ -161,6 +162,7 @@ fn a_refund_that_arrived_leaves_where_its_method_says() {
         (Method::Voucher, "gift_card"),
         (Method::CashOnDelivery, "bank"),
         (Method::Installments, "bnpl_clearing"),
+        (Method::Onchain, "onchain_clearing"),
     ];
     for (method, account) in sources {
         let given = [receive("p-1", method, "100.00"), refund("p-1", "r-1", "30.00")];

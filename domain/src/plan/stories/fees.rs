@@ -32,7 +32,12 @@ fn fees_of(amount: &str, late_fees: Vec<LateFees>) -> Vec<(String, String)> {
         | Happened::Credit(_)
         | Happened::Clock(_)
         | Happened::Period(_)
-        | Happened::Customer(_) => None,
+        | Happened::Customer(_)
+        | Happened::Wallet(_)
+        | Happened::Invoice(_)
+        | Happened::Deposit(_)
+        | Happened::Holding(_)
+        | Happened::Payout(_) => None,
     });
     fees.collect()
 }

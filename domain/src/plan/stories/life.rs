@@ -162,7 +162,12 @@ fn the_credit_line_follows_the_plan() {
             | Aggregate::Plan(_)
             | Aggregate::Clock(_)
             | Aggregate::Period(_)
-            | Aggregate::Customer(_) => None,
+            | Aggregate::Customer(_)
+            | Aggregate::Wallet(_)
+            | Aggregate::Invoice(_)
+            | Aggregate::Deposit(_)
+            | Aggregate::Holding(_)
+            | Aggregate::Payout(_) => None,
         });
         credit.unwrap().digits().to_string()
     };

@@ -11,7 +11,12 @@ fn refunded(events: &[Happened]) -> &Refunded {
         | Happened::Credit(_)
         | Happened::Clock(_)
         | Happened::Period(_)
-        | Happened::Customer(_) => None,
+        | Happened::Customer(_)
+        | Happened::Wallet(_)
+        | Happened::Invoice(_)
+        | Happened::Deposit(_)
+        | Happened::Holding(_)
+        | Happened::Payout(_) => None,
     });
     found.unwrap()
 }
@@ -77,7 +82,12 @@ fn the_merchant_returns_the_gross_less_a_discount_that_is_returned() {
             | Happened::Credit(_)
             | Happened::Clock(_)
             | Happened::Period(_)
-            | Happened::Customer(_) => false,
+            | Happened::Customer(_)
+            | Happened::Wallet(_)
+            | Happened::Invoice(_)
+            | Happened::Deposit(_)
+            | Happened::Holding(_)
+            | Happened::Payout(_) => false,
         });
         assert_eq!(net(book), expected, "{on_refund:?}");
         assert_eq!(town.standing().status, Status::Settled);

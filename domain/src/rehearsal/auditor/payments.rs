@@ -166,6 +166,10 @@ impl Auditor {
                 Account::BnplReceivable | Account::BnplReceivableInterest | Account::BnplReceivableFee => true,
                 Account::InterestIncome | Account::LateFee | Account::MdrIncome | Account::Recoveries => false,
                 Account::BadDebt | Account::BadDebtFraud => false,
+                Account::CryptoHot | Account::CryptoFrozen | Account::FxTrading => false,
+                Account::FxGainLossRealised | Account::FxGainLossUnrealised | Account::NetworkFees => false,
+                Account::PayoutsClearing | Account::RefundFees | Account::Rounding => false,
+                Account::OnchainClearing | Account::PayoutsInTransit => true,
             };
             expect!(*debit == 0 || !is_transitory, "{account} ends with {debit} {currency}");
         }
