@@ -18,9 +18,9 @@ mod sink;
 
 pub use bitcoin::Bitcoin;
 pub use evm::Evm;
-pub use follow::follow;
+pub use follow::{follow, watch};
 pub use node::{Fetched, Interest, Looked, Node, Waiting};
-pub use round::{BLOCKS_KEPT, Progress, Watcher};
+pub use round::{BLOCKS_KEPT, NotWatched, Progress, Watcher};
 pub use rpc::{NodeError, Rpc};
 pub use seen::{Asset, Block, BlockRef, Effect, Gone, Place, Round, Transaction, Transfer};
 pub use sink::{Open, Recorded, Sink, SinkError, Watched};

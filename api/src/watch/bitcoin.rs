@@ -11,6 +11,7 @@ use super::sink::Watched;
 use bitcoin::consensus::encode::deserialize_hex;
 use bitcoin::{Sequence, Transaction as Raw};
 use futures_util::{StreamExt, stream};
+use mizan_domain::onchain::Chain;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -55,6 +56,12 @@ impl Bitcoin {
 
 impl Node for Bitcoin {
     type Body = bitcoin::Block;
+
+    /// CAIP-2 names a network by the first digits of its first block.
+    async fn is_on(&self, chain: Chain) -> Result<bool, NodeError> {
+        let first: String = self.rpc.call("getblockhash", (0,)).await?;
+        Ok(chain.to_string().strip_prefix("bip122:").is_some_and(|digits| first.starts_with(digits)))
+    }
 
     async fn height(&self) -> Result<u64, NodeError> {
         self.rpc.call("getblockcount", NOTHING).await

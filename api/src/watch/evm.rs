@@ -13,7 +13,7 @@ use super::rpc::{NOTHING, NodeError, Rpc};
 use super::seen::{Asset, BlockRef, Effect, Place, Transaction, Transfer};
 use super::sink::Watched;
 use bitcoin::hex::DisplayHex;
-use mizan_domain::onchain::Address;
+use mizan_domain::onchain::{Address, Chain};
 use quantity::{Bytes, Quantity};
 use serde::Deserialize;
 use tokens::Log;
@@ -85,6 +85,14 @@ impl Evm {
 
 impl Node for Evm {
     type Body = Body;
+
+    async fn is_on(&self, chain: Chain) -> Result<bool, NodeError> {
+        let id: Quantity = self.rpc.call("eth_chainId", NOTHING).await?;
+        Ok(match chain {
+            Chain::Evm(expected) => id.small() == Some(expected),
+            Chain::Bitcoin(_) => false,
+        })
+    }
 
     async fn height(&self) -> Result<u64, NodeError> {
         const METHOD: &str = "eth_blockNumber";

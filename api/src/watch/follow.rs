@@ -1,8 +1,12 @@
 //! Rounds for ever: at once while there is more, at the chain's pace otherwise, ever more slowly while something is wrong.
 
+use super::bitcoin::Bitcoin;
+use super::evm::Evm;
 use super::node::Node;
 use super::round::{Progress, Watcher};
+use super::rpc::Rpc;
 use super::sink::Sink;
+use mizan_domain::onchain::Chain;
 use rand::RngExt;
 use std::time::Duration;
 
@@ -10,6 +14,18 @@ use std::time::Duration;
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// The longest wait between two tries.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// How often a node is asked for new blocks; those of the EVM's chains come every few seconds.
+const BITCOIN_EVERY: Duration = Duration::from_secs(5);
+const EVM_EVERY: Duration = Duration::from_secs(2);
+
+/// Watches a chain through a node of its kind, until it is dropped.
+pub async fn watch<S: Sink>(chain: Chain, node: Rpc, sink: S) {
+    match chain {
+        Chain::Bitcoin(_) => follow(Watcher::new(chain, Bitcoin::new(node), sink), BITCOIN_EVERY).await,
+        Chain::Evm(_) => follow(Watcher::new(chain, Evm::new(node), sink), EVM_EVERY).await,
+    }
+}
 
 /// Watches until it is dropped, looking every `every` for what is new.
 pub async fn follow<N: Node, S: Sink>(watcher: Watcher<N, S>, every: Duration) {

@@ -3,12 +3,16 @@
 use super::rpc::NodeError;
 use super::seen::{BlockRef, Transaction};
 use super::sink::Watched;
+use mizan_domain::onchain::Chain;
 use std::collections::HashSet;
 
 /// A node of a chain.
 pub trait Node: Send + Sync {
     /// A block as this kind of node gives it.
     type Body: Send + Sync;
+
+    /// Whether the node is on this chain: a test network's coins must never pass for the main one's.
+    fn is_on(&self, chain: Chain) -> impl Future<Output = Result<bool, NodeError>> + Send;
 
     /// The height of the newest block.
     fn height(&self) -> impl Future<Output = Result<u64, NodeError>> + Send;

@@ -6,6 +6,7 @@ use super::seen::{Block, BlockRef, Gone, Round};
 use super::sink::{Open, Sink, SinkError};
 use mizan_domain::onchain::Chain;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many of the newest recorded blocks a watcher wants to be told. A reorganisation that is deeper than that stops
 /// it: no chain worth taking money on has ever had one, and a person has to look.
@@ -19,6 +20,8 @@ pub struct Watcher<N, S> {
     chain: Chain,
     node: N,
     sink: S,
+    /// Whether the node has been asked which chain it is on since it last failed.
+    is_known: AtomicBool,
 }
 
 /// Whether there is more to do at once.
@@ -51,6 +54,9 @@ pub enum NotWatched {
     /// The sink.
     #[error("what was seen could not be recorded: {0}")]
     Sink(#[from] SinkError),
+    /// The address leads to a node of another chain.
+    #[error("the node is not on {0}; nothing of it is read")]
+    WrongChain(Chain),
     /// The node has fewer blocks than anybody remembers.
     #[error(
         "the node has {height} blocks where {recorded} are recorded: it is still loading, or it is on another chain"
@@ -72,7 +78,7 @@ pub enum NotWatched {
 impl<N: Node, S: Sink> Watcher<N, S> {
     /// A watcher of a chain.
     pub fn new(chain: Chain, node: N, sink: S) -> Self {
-        Self { chain, node, sink }
+        Self { chain, node, sink, is_known: AtomicBool::new(false) }
     }
 
     /// The chain it watches.
@@ -90,6 +96,20 @@ impl<N: Node, S: Sink> Watcher<N, S> {
     /// # Errors
     /// [`NotWatched`]: nothing was recorded.
     pub async fn round(&self) -> Result<Progress, NotWatched> {
+        if !self.is_known.load(Ordering::Relaxed) && !self.node.is_on(self.chain).await? {
+            return Err(NotWatched::WrongChain(self.chain));
+        }
+        let done = self.look().await;
+        // After a failure another node may stand behind the same address.
+        self.is_known.store(done.is_ok(), Ordering::Relaxed);
+        if done.is_err() {
+            // Whatever was read has not been recorded.
+            self.node.forget();
+        }
+        done
+    }
+
+    async fn look(&self) -> Result<Progress, NotWatched> {
         let recorded = self.sink.recorded(self.chain).await?;
         let height = self.node.height().await?;
         let base = match self.common(&recorded.blocks, height).await? {
@@ -126,11 +146,8 @@ impl<N: Node, S: Sink> Watcher<N, S> {
         let all = waiting.map(|it| took(it, &mut round, &mut used));
         round.gone = gone(&recorded.open, &round, &used, all.filter(|_| is_still).as_ref());
         round.finalized = self.node.finalized().await?;
-        if !round.is_empty()
-            && let Err(error) = self.sink.record(self.chain, &round).await
-        {
-            self.node.forget();
-            return Err(error.into());
+        if !round.is_empty() {
+            self.sink.record(self.chain, &round).await?;
         }
         Ok(if is_newest && is_complete { Progress::CaughtUp } else { Progress::Behind })
     }

@@ -3,15 +3,16 @@
 use crate::books::{Books, CONFIRMATIONS, State, catch_up};
 use crate::process::free_port;
 use crate::regtest::{REGTEST, Regtest};
-use mizan::watch::{Asset, Bitcoin, Effect, NodeError, Place, Progress, Rpc, Watcher};
-use mizan_domain::onchain::{AccountKey, Address, Script};
+use mizan::watch::{Asset, Bitcoin, Effect, NodeError, NotWatched, Place, Progress, Rpc, Watcher};
+use mizan_domain::onchain::{AccountKey, Address, Chain, Network, Script};
 use std::time::Instant;
 
 /// The account `m/84'/1'/0'` of the phrase that all the world's vectors have.
 const ACCOUNT: &str =
     "vpub5Y6cjg78GGuNLsaPhmYsiw4gYX3HoQiRBiSwDaBXKUafCt9bNwWQiitDk5VZ5BVxYnQdwoTyXSs2JHRPAgjAvtbBrf8ZhDYe2jWAqvZVnsc";
 
-fn addresses(count: u32) -> Vec<Address> {
+/// The first addresses of the account.
+pub(crate) fn addresses(count: u32) -> Vec<Address> {
     let account = AccountKey::parse(ACCOUNT, REGTEST, Script::P2wpkh).unwrap();
     (0..count).map(|index| account.address(index).unwrap()).collect()
 }
@@ -192,8 +193,11 @@ async fn a_node_that_refuses_or_is_not_there_is_an_error_without_its_password() 
     assert!(!shown.contains("hunter2") && !shown.contains("key-in"), "{shown}");
 
     let refused: Result<u64, NodeError> =
-        Rpc::new(&node.address_with("wrong")).unwrap().call("getblockcount", [0_u8; 0]).await;
+        Rpc::new(&node.address().replace(":of-the-test@", ":wrong@")).unwrap().call("getblockcount", [0_u8; 0]).await;
     assert_eq!(refused, Err(NodeError::Unauthorised));
+    let main = Chain::Bitcoin(Network::Main);
+    let elsewhere = Watcher::new(main, Bitcoin::new(Rpc::new(node.address()).unwrap()), Books::default());
+    assert!(matches!(elsewhere.round().await, Err(NotWatched::WrongChain(it)) if it == main));
     assert_eq!(Rpc::new("not an address").unwrap_err(), NodeError::BadAddress);
     assert_eq!(Rpc::new("ftp://127.0.0.1").unwrap_err(), NodeError::BadAddress);
 }

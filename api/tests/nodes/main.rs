@@ -3,6 +3,9 @@
 //! `make test` installs the nodes (`scripts/bootstrap.sh for-tests`) and runs these tests where they are. A plain
 //! `cargo test` counts them as ignored: a machine without the nodes has not tested anything.
 //!
+//! Beside them a chain of our own invention ([`world`]) does what real ones do once in years, at random and a hundred
+//! times a second; it needs nothing and always runs.
+//!
 //! Time is not waited for anywhere: a watcher's round is called by the test, and a node has done what it was asked when
 //! it answers.
 
@@ -21,3 +24,5 @@ mod books;
 mod ethereum;
 mod process;
 mod regtest;
+mod rehearsal;
+mod world;

@@ -63,9 +63,9 @@ impl Regtest {
         Watcher::new(REGTEST, Bitcoin::new(Rpc::new(&self.address).unwrap()), sink)
     }
 
-    /// The node's address, with another password.
-    pub(crate) fn address_with(&self, password: &str) -> String {
-        self.address.replace(PASSWORD, password)
+    /// The node's address, with user name and password.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) async fn call<T: serde::de::DeserializeOwned>(&self, method: &'static str, params: impl Serialize) -> T {
