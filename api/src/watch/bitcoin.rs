@@ -9,7 +9,7 @@ use super::rpc::{NOTHING, NodeError, Rpc};
 use super::seen::{Asset, BlockRef, Effect, Place, Transaction, Transfer};
 use super::sink::Watched;
 use bitcoin::consensus::encode::deserialize_hex;
-use bitcoin::{Sequence, Transaction as Raw};
+use bitcoin::Transaction as Raw;
 use futures_util::{StreamExt, stream};
 use mizan_domain::onchain::Chain;
 use std::collections::HashSet;
@@ -166,7 +166,7 @@ fn look_at(raw: &Raw, tx: &str, interest: &Interest<'_>, looked: &mut Looked) {
         })
         .collect();
     if !transfers.is_empty() {
-        let replaceable = raw.input.iter().any(|it| it.sequence <= Sequence::ENABLE_RBF_NO_LOCKTIME);
+        let replaceable = raw.input.iter().any(|it| it.sequence.is_rbf());
         looked.transactions.push(Transaction { tx: tx.to_owned(), claims: claims().collect(), replaceable, transfers });
     }
 }

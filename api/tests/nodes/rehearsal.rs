@@ -67,31 +67,32 @@ async fn rehearse(acts: &[Act]) {
     }
     world.be_well();
     books.fail(0);
-    // One block more settles everything; a chain that has only lost blocks is waited for.
-    world.happen(Step::Mine { blocks: 1 });
     catch_up(&watcher).await;
     let truth = world.truth();
     for (payment, block, is_waiting) in &truth {
         let tx = format!("tx-{}", payment.id);
-        let is_ours = ours.contains(&payment.to);
         let state = books.state(&tx);
         let credited: i128 = books.entries(&tx).iter().sum();
-        match block {
-            Some(block) if is_ours => {
+        if !ours.contains(&payment.to) {
+            assert_eq!(state, None, "{tx}");
+            continue;
+        }
+        // Whoever's coin is spent otherwise, or about to be, is told by whom.
+        let is_replaced = truth.iter().any(|(it, block, waits)| it.coin == payment.coin && (block.is_some() || *waits));
+        match (block, is_waiting) {
+            (Some(block), _) => {
                 assert_eq!(state, Some(State::In(block.clone())), "{tx}");
                 let expected = if world.is_deep(block) { i128::try_from(amount(payment)).unwrap() } else { 0 };
                 assert_eq!(credited, expected, "{tx}");
+                continue;
             }
-            Some(_) | None => {
-                assert!(!matches!(state, Some(State::In(_) | State::Waiting)) || *is_waiting, "{tx} is {state:?}");
-                assert_eq!(credited, 0, "{tx}");
-                // Whoever's coin is spent otherwise is told by whom.
-                let is_replaced = truth.iter().any(|it| it.0.coin == payment.coin && it.1.is_some());
-                if let (Some(state), true) = (state, is_replaced) {
-                    assert!(matches!(state, State::Replaced(_)), "{tx} is {state:?}");
-                }
+            (None, true) => assert_eq!(state, Some(State::Waiting), "{tx}"),
+            (None, false) if is_replaced => {
+                assert!(matches!(state, None | Some(State::Replaced(_))), "{tx}: {state:?}")
             }
+            (None, false) => assert!(!matches!(state, Some(State::In(_) | State::Waiting)), "{tx}: {state:?}"),
         }
+        assert_eq!(credited, 0, "{tx}");
     }
     assert!(ours.iter().all(|it| books.balance(it, &Asset::Native) >= 0));
 }
@@ -123,6 +124,24 @@ fn a_node_that_is_late_undoes_nothing() {
         world.fall_behind(2);
         assert_eq!(watcher.round().await.unwrap(), Progress::CaughtUp);
         assert_eq!((books.rounds(), books.entries("tx-0")), (rounds, vec![1]));
+    });
+}
+
+/// Between two questions of a round a block may come, and what waited is in it.
+#[test]
+fn a_payment_that_is_mined_while_the_node_is_asked_is_not_gone() {
+    run(async {
+        for after in 0..10 {
+            let (world, addresses) = (World::new(addresses()), addresses());
+            let books = Books::watching(&addresses, &[]);
+            let watcher = Watcher::new(CHAIN, world.node(), books.clone());
+            world.happen(Step::Pay { coin: 1, to: 0 });
+            catch_up(&watcher).await;
+            assert_eq!(books.state("tx-0"), Some(State::Waiting));
+            world.move_after(after, Step::Mine { blocks: 1 });
+            watcher.round().await.unwrap();
+            assert!(matches!(books.state("tx-0"), Some(State::Waiting | State::In(_))), "after {after} questions");
+        }
     });
 }
 
