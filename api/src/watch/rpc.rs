@@ -154,3 +154,73 @@ impl fmt::Debug for Rpc {
         write!(f, "Rpc({})", self.url.host_str().unwrap_or_default())
     }
 }
+
+#[cfg(test)]
+pub(super) mod fake {
+    //! A node that answers what a test wants it to.
+
+    use super::Rpc;
+    use actix_web::dev::ServerHandle;
+    use actix_web::http::StatusCode;
+    use actix_web::{App, HttpResponse, HttpServer, web};
+    use serde_json::Value;
+
+    /// What the node answers to a call: a status and a body.
+    pub(in crate::watch) type Answers = fn(call: &Value) -> (u16, String);
+
+    /// Starts the node, which ends with the test's runtime.
+    pub(in crate::watch) fn node(answers: Answers) -> (Rpc, ServerHandle) {
+        let answer = move |call: web::Json<Value>| async move {
+            let (status, body) = answers(&call);
+            HttpResponse::build(StatusCode::from_u16(status).unwrap()).body(body)
+        };
+        let server = HttpServer::new(move || App::new().default_service(web::post().to(answer)));
+        let server = server.workers(1).bind(("127.0.0.1", 0)).unwrap();
+        let rpc = Rpc::new(&format!("http://{}", server.addrs()[0])).unwrap();
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        (rpc, handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answers(call: &serde_json::Value) -> (u16, String) {
+        let id = &call["id"];
+        match call["method"].as_str().unwrap() {
+            "number" => (200, json!({ "jsonrpc": "2.0", "id": id, "result": 7 }).to_string()),
+            "nothing" => (200, json!({ "id": id, "result": null, "error": null }).to_string()),
+            "refused" => (500, json!({ "id": id, "error": { "code": -8, "message": "out of range\n" } }).to_string()),
+            "of_another" => (200, json!({ "id": 0, "result": 7 }).to_string()),
+            "page" => (502, "<html>Bad Gateway</html>".to_owned()),
+            "unknown_user" => (401, String::new()),
+            "endless" => (200, " ".repeat(ANSWER_BYTES_MAX + 1)),
+            other => panic!("{other} is not answered"),
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_answer_is_a_value_or_an_error() {
+        let (rpc, node) = fake::node(answers);
+        assert_eq!(rpc.call::<u64>("number", NOTHING).await, Ok(7));
+        assert_eq!(rpc.ask::<u64>("nothing", NOTHING).await, Ok(None));
+        assert_eq!(
+            rpc.call::<u64>("nothing", NOTHING).await,
+            Err(NodeError::Unreadable { method: "nothing", field: "result" })
+        );
+        let refused = NodeError::Refused { method: "refused", code: -8, message: "out of range".to_owned() };
+        assert_eq!(rpc.call::<u64>("refused", NOTHING).await, Err(refused));
+        assert!(matches!(rpc.call::<u64>("of_another", NOTHING).await, Err(NodeError::NotUnderstood { .. })));
+        assert!(matches!(rpc.call::<u64>("page", NOTHING).await, Err(NodeError::NotUnderstood { status: 502, .. })));
+        assert!(matches!(rpc.call::<String>("number", NOTHING).await, Err(NodeError::NotUnderstood { .. })));
+        assert_eq!(rpc.call::<u64>("unknown_user", NOTHING).await, Err(NodeError::Unauthorised));
+        let too_large = NodeError::NoAnswer(NoAnswer::TooLarge(ANSWER_BYTES_MAX));
+        assert_eq!(rpc.call::<u64>("endless", NOTHING).await, Err(too_large));
+        node.stop(false).await;
+        assert!(matches!(rpc.call::<u64>("number", NOTHING).await, Err(NodeError::NoAnswer(NoAnswer::Unreachable(_)))));
+    }
+}

@@ -196,3 +196,111 @@ pub(super) fn announced_call(sent: &Sent, watched: &Watched) -> Option<(Address,
     let to = watched.address(account(words.next()?)?)?.clone();
     Some((to, token.clone(), Quantity::of_word(words.next()?)?.amount()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::node::{Interest, Node};
+    use crate::watch::rpc::fake;
+    use mizan_domain::onchain::Chain;
+    use std::collections::HashSet;
+
+    const TOKEN: &str = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
+    const OURS: &str = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94";
+    const OTHER: &str = "0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0";
+    const HASH: &str = "0xaa";
+
+    fn address(text: &str) -> Address {
+        Address::parse(text, Chain::Evm(1)).unwrap()
+    }
+
+    fn word(text: &str) -> String {
+        format!("0x{:0>64}", text.trim_start_matches("0x").to_lowercase())
+    }
+
+    /// A log as nodes write it.
+    fn log(from: &str, to: &str, units: &str, number: u32) -> serde_json::Value {
+        json!({
+            "address": TOKEN.to_lowercase(), "topics": [TRANSFER, word(from), word(to)], "data": word(units),
+            "blockHash": HASH, "transactionHash": "0x01", "logIndex": format!("{number:#x}"), "removed": false,
+        })
+    }
+
+    fn read(log: serde_json::Value) -> Log {
+        serde_json::from_value(log).unwrap()
+    }
+
+    #[test]
+    fn a_transfer_is_read_to_the_byte() {
+        let ours = address(OURS).on_chain_bytes();
+        let other = address(OTHER).on_chain_bytes();
+        let plain = read(log(OTHER, OURS, "de0b6b3a7640000", 0));
+        assert_eq!(plain.transfer(), Some((other.as_slice(), ours.as_slice(), 1_000_000_000_000_000_000)));
+        let mut nft = log(OTHER, OURS, "1", 0);
+        nft["topics"].as_array_mut().unwrap().push(json!(word("7")));
+        let mut dirty = log(OTHER, OURS, "1", 0);
+        dirty["topics"][2] = json!(format!("0x1{}", &word(OURS)[3..]));
+        let mut short = log(OTHER, OURS, "1", 0);
+        short["data"] = json!("0x01");
+        for refused in [nft, dirty, short, log(OTHER, OURS, &format!("1{}", "0".repeat(32)), 0)] {
+            assert_eq!(read(refused.clone()).transfer(), None, "{refused}");
+        }
+    }
+
+    /// The node knows the balance at the block itself and has forgotten the one before.
+    fn forgetful(call: &serde_json::Value) -> (u16, String) {
+        let result = match call["method"].as_str().unwrap() {
+            "eth_call" if call["params"][1]["blockHash"] == HASH => json!(word("64")),
+            "eth_call" => {
+                let error = json!({ "code": -32000, "message": "missing trie node" });
+                return (200, json!({ "id": call["id"], "error": error }).to_string());
+            }
+            "eth_getTransactionReceipt" => {
+                // Our log is the second of its transaction and the ninth of its block.
+                let logs = [log(OURS, OTHER, "1", 7), log(OTHER, OURS, "64", 8)];
+                json!({ "blockHash": HASH, "status": "0x1", "logs": logs })
+            }
+            other => panic!("{other} is not answered"),
+        };
+        (200, json!({ "id": call["id"], "result": result }).to_string())
+    }
+
+    #[actix_web::test]
+    async fn what_cannot_be_measured_is_told_as_announced() {
+        let (rpc, node) = fake::node(forgetful);
+        let watched = Watched::new([address(OURS)], [address(TOKEN)]);
+        let sent = json!({
+            "hash": "0x01", "from": OTHER, "to": TOKEN, "nonce": "0x5", "value": "0x0", "input": "0x",
+        });
+        let body = Body {
+            transactions: vec![serde_json::from_value(sent).unwrap()],
+            logs: vec![read(log(OTHER, OURS, "64", 8))],
+        };
+        let at = crate::watch::BlockRef { height: 9, hash: HASH.to_owned() };
+        let block = Fetched { at, parent: "0xbb".to_owned(), claimed_unix_s: 0, body };
+        let claims = HashSet::new();
+        let looked = Evm::new(rpc).look(&block, &Interest { watched: &watched, claims: &claims }).await.unwrap();
+        let [transaction] = looked.transactions.as_slice() else { panic!("{looked:?}") };
+        assert_eq!(transaction.claims, [format!("{}:5", OTHER.to_lowercase())]);
+        let transfer = &transaction.transfers[0];
+        assert_eq!((transfer.place, transfer.amount_minor, transfer.measured), (Place::Log(1), 100, false));
+        assert_eq!(transfer.effect, Effect::Moved);
+        node.stop(false).await;
+    }
+
+    #[test]
+    fn announcements_are_filled_in_their_order() {
+        let logs = [5, 0, 3].map(|units: u32| read(log(OTHER, OURS, &format!("{units:x}"), units)));
+        for (came, expected) in [(8, [5, 0, 3]), (9, [5, 0, 3]), (7, [5, 0, 2]), (4, [4, 0, 0]), (0, [0, 0, 0])] {
+            let mut arrived: Vec<Arrived<'_>> = logs
+                .iter()
+                .map(|log| {
+                    let units = log.transfer().unwrap().2;
+                    Arrived::of(log, &address(TOKEN), &address(OURS), units, units)
+                })
+                .collect();
+            fill(&mut arrived.iter_mut().collect::<Vec<_>>(), came);
+            assert_eq!(arrived.iter().map(|it| it.amount).collect::<Vec<_>>(), expected, "{came}");
+        }
+    }
+}
