@@ -9,7 +9,7 @@ mod pointer;
 
 pub use http::HttpSource;
 
-use crate::outbound::NoAnswer;
+use crate::outbound::{NoAnswer, Reach};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -63,6 +63,20 @@ pub enum NoRate {
 }
 
 impl Rates {
+    /// Reads where rates come from: a table such as `BTC/USD=50000.00, ETH/USD=2500`, or the template of a service's
+    /// address and a JSON pointer, such as `https://rates.example/{asset}-{money} /data/amount`.
+    ///
+    /// # Errors
+    /// [`NoRate::BadSettings`], or [`NoRate::NoAnswer`] for an address that may not be asked.
+    pub fn parse(text: &str, reach: Reach) -> Result<Self, NoRate> {
+        if !text.trim_start().starts_with("http") {
+            return Table::parse(text).map(Self::Fixed);
+        }
+        let (template, pointer) =
+            text.trim().split_once(char::is_whitespace).ok_or(NoRate::BadSettings(http::POINTER_MISSING))?;
+        HttpSource::new(template, pointer.trim(), reach).map(Self::Http)
+    }
+
     /// What one whole unit of an asset is worth in a currency at this moment. The names are the source's own (BTC, USD).
     ///
     /// # Errors
@@ -116,6 +130,15 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_a_table_or_a_service() {
+        let parse = |text| Rates::parse(text, Reach::Public);
+        assert!(matches!(parse("BTC/USD=50000.00"), Ok(Rates::Fixed(_))));
+        assert!(matches!(parse("https://rates.example/{asset}-{money} /data/amount"), Ok(Rates::Http(_))));
+        assert!(matches!(parse("https://rates.example/{asset}-{money}"), Err(NoRate::BadSettings(_))));
+        assert!(matches!(parse("http://rates.example/{asset}-{money} /data"), Err(NoRate::NoAnswer(_))));
+    }
 
     #[tokio::test]
     async fn a_table_says_what_is_written_in_it() {

@@ -14,6 +14,7 @@ mod node;
 mod round;
 mod rpc;
 mod seen;
+mod settings;
 mod sink;
 
 pub use bitcoin::Bitcoin;
@@ -23,4 +24,5 @@ pub use node::{Fetched, Interest, Looked, Node, Waiting};
 pub use round::{BLOCKS_KEPT, NotWatched, Progress, Watcher};
 pub use rpc::{NodeError, Rpc};
 pub use seen::{Asset, Block, BlockRef, Effect, Gone, Place, Round, Transaction, Transfer};
+pub use settings::{BadNodes, NODES_VARIABLE, nodes};
 pub use sink::{Open, Recorded, Sink, SinkError, Watched};

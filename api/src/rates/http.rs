@@ -8,6 +8,7 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+pub(super) const POINTER_MISSING: &str = "write a JSON pointer to the rate after the address, for example /data/amount";
 
 /// A service that answers with JSON.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl HttpSource {
             return Err(NoRate::BadSettings("{asset} and {money} belong in the path or the query of the address"));
         }
         if !pointer.starts_with('/') {
-            return Err(NoRate::BadSettings("write a JSON pointer to the rate, for example /data/amount"));
+            return Err(NoRate::BadSettings(POINTER_MISSING));
         }
         let host = url.host_str().unwrap_or_default().to_owned();
         drop(http.get(url)?);
