@@ -29,7 +29,7 @@ pub struct Watcher<N, S> {
 pub enum Progress {
     /// The node has blocks or waiting transactions that have not been looked at yet.
     Behind,
-    /// Everything that the node has is recorded.
+    /// Everything that the node gives just now is recorded.
     CaughtUp,
 }
 
@@ -149,7 +149,9 @@ impl<N: Node, S: Sink> Watcher<N, S> {
         if !round.is_empty() {
             self.sink.record(self.chain, &round).await?;
         }
-        Ok(if is_newest && is_complete { Progress::CaughtUp } else { Progress::Behind })
+        // A node that has more and does not give it is asked again later.
+        let is_more = !is_newest && !round.blocks.is_empty();
+        Ok(if is_more || !is_complete { Progress::Behind } else { Progress::CaughtUp })
     }
 
     /// Where the recorded blocks and the node's chain part.
