@@ -117,6 +117,13 @@ mod tests {
         assert_eq!(rates.quote("BTC", "CHF", now).await, Err(NoRate::Status(302)), "redirects are not followed");
         assert_eq!(rates.quote("BTC", "JPY", now).await, Err(NoRate::Status(404)));
         handle.stop(false).await;
-        assert!(matches!(rates.quote("BTC", "USD", now).await, Err(NoRate::NoAnswer(_))));
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_there_gives_no_rate() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let source = HttpSource::new(&format!("http://{free}/{{asset}}"), "/rate", Reach::PublicAndLoopback).unwrap();
+        let answer = Rates::Http(source).quote("BTC", "USD", Utc::now()).await;
+        assert!(matches!(answer, Err(NoRate::NoAnswer(_))), "{answer:?}");
     }
 }

@@ -221,6 +221,9 @@ mod tests {
         let too_large = NodeError::NoAnswer(NoAnswer::TooLarge(ANSWER_BYTES_MAX));
         assert_eq!(rpc.call::<u64>("endless", NOTHING).await, Err(too_large));
         node.stop(false).await;
-        assert!(matches!(rpc.call::<u64>("number", NOTHING).await, Err(NodeError::NoAnswer(NoAnswer::Unreachable(_)))));
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let nobody = Rpc::new(&format!("http://{free}")).unwrap();
+        let answer = nobody.call::<u64>("number", NOTHING).await;
+        assert!(matches!(answer, Err(NodeError::NoAnswer(NoAnswer::Unreachable(_)))), "{answer:?}");
     }
 }
