@@ -32,6 +32,12 @@ test: check test-tools ## every check and every test, doc tests included
 		command -v $${program/beancount/bean-check} >/dev/null || { echo "mizan: SKIPPED: the test with $$program, which is not here"; continue; }; \
 		cargo test --workspace --test system -- --ignored exports::books::$$program || exit 1; \
 	done
+	@# Chains' own nodes: likewise.
+	@if [ -e $(TARGET)/nodes/package.json ]; then \
+		cargo test --workspace --test nodes -- --ignored; \
+	else \
+		echo "mizan: SKIPPED: the tests with nodes of Bitcoin and Ethereum, which are not here"; \
+	fi
 
 check: tools ## formatting and lints, warnings are errors
 	cargo fmt --check
@@ -43,5 +49,5 @@ bench: tools ## measure ten thousand plans over a year; prints figures, never fa
 tools: ## install what is missing: C compiler, Rust, PostgreSQL
 	@scripts/bootstrap.sh
 
-test-tools: ## install what only tests need: hledger, beancount
+test-tools: ## install what only tests need: hledger, beancount, nodes of chains
 	@scripts/bootstrap.sh for-tests

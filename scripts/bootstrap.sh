@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a fresh machine lacks to build and run Mizan: a C compiler, PostgreSQL's server programs, Rust.
-# With `for-tests`, instead: the programs that some tests open our books with. Without them those tests are skipped.
+# With `for-tests`, instead: the programs that some tests open our books with, and the nodes of chains that others watch.
+# Without them those tests are skipped.
 #
 # `make` calls this first every time, so with nothing missing it takes a blink, prints nothing and changes nothing.
 # What it cannot do itself it says in one line. It never starts a database and never edits a shell profile.
@@ -139,23 +140,48 @@ install_rust() {
 
 # --- What to install -------------------------------------------------------------------------------------------------
 
+# What tests are without is skipped and said so, so nothing here ends the script.
+install_for_tests() {
+    if [ "$(uname)" = Darwin ] && has brew; then
+        say "installing$1 (a minute or two)"
+        # shellcheck disable=SC2086 # a list of words
+        NONINTERACTIVE=1 quietly brew install $1 || say "brew could not install$1: $last_words"
+    elif has apt-get && can_be_root; then
+        say "installing$1 (a minute or two)"
+        quietly apt_get update || true
+        # shellcheck disable=SC2086
+        quietly apt_get install --no-install-recommends $1 || say "apt-get could not install$1: $last_words"
+    else
+        say "install these with your package manager to test with them:$1"
+    fi
+}
+
+# The same versions as api/tests/nodes/package.json says.
+has_nodes() {
+    cmp -s api/tests/nodes/package.json "$nodes/package.json" &&
+        ls "$nodes"/node_modules/@foundry-rs/anvil-*/bin/anvil >/dev/null 2>&1
+}
+
+# Without their install scripts: nothing of theirs runs before a test starts it, and no compiler is needed.
+install_nodes() {
+    say 'installing nodes of Bitcoin and Ethereum for the tests'
+    mkdir -p "$nodes"
+    cp api/tests/nodes/package.json "$nodes/package.json"
+    if ! quietly npm install --prefix "$nodes" --ignore-scripts --no-audit --no-fund || ! has_nodes; then
+        rm -f "$nodes/package.json"
+        say "npm could not install the nodes: $last_words"
+    fi
+}
+
 if [ "${1:-}" = for-tests ]; then
+    nodes=${CARGO_TARGET_DIR:-target}/nodes
     packages=''
     has hledger || packages="$packages hledger"
     has bean-check || packages="$packages beancount"
-    [ -n "$packages" ] || exit 0
-    if [ "$(uname)" = Darwin ] && has brew; then
-        say "installing$packages (a minute or two)"
-        # shellcheck disable=SC2086 # a list of words
-        NONINTERACTIVE=1 quietly brew install $packages || say "brew could not install$packages: $last_words"
-    elif has apt-get && can_be_root; then
-        say "installing$packages (a minute or two)"
-        quietly apt_get update || true
-        # shellcheck disable=SC2086
-        quietly apt_get install --no-install-recommends $packages || say "apt-get could not install$packages: $last_words"
-    else
-        say "install these with your package manager to test with them:$packages"
-    fi
+    has node || packages="$packages $([ "$(uname)" = Darwin ] && echo node || echo nodejs)"
+    has npm || [ "$(uname)" = Darwin ] || packages="$packages npm"
+    [ -z "$packages" ] || install_for_tests "$packages"
+    if ! has_nodes && has node && has npm; then install_nodes; fi
     exit 0
 fi
 

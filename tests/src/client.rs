@@ -38,6 +38,9 @@ impl Client {
         // Nothing between us and the service, whatever the tester's shell says of proxies.
         // The service closes idle connections after five seconds; a test that was busy meanwhile would not notice.
         let idle = Duration::from_secs(4);
+        // The service speaks TLS to others with a provider that it names itself; here none is ever spoken, and the
+        // library wants one all the same. It is there already when another test has installed it.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle).build().unwrap();
         Self { http, address: address.into(), position: Arc::default() }
     }

@@ -6,6 +6,7 @@
 
 use crate::invalid::Invalid;
 use bitcoin::base58;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
@@ -31,8 +32,10 @@ pub fn refuse(text: &str) -> Result<(), Invalid> {
     if text.len() < LENGTH_MIN || (text.is_ascii() && in_words(text) < LENGTH_MIN) {
         return Ok(());
     }
-    let plain: String = text.nfkc().collect();
-    if has_seed_phrase(text) || has_key_by_its_look(&plain) || has_key(&plain) || has_key(&unwrapped(&plain)) {
+    let plain: Cow<'_, str> = if text.is_ascii() { text.into() } else { text.nfkc().collect() };
+    // A key that was broken over lines is still the key.
+    let is_broken_key = || plain.contains(is_gap) && has_key(&plain.replace(is_gap, ""));
+    if has_seed_phrase(text) || has_key_by_its_look(&plain) || has_key(&plain) || is_broken_key() {
         return Err(Invalid::PrivateKey);
     }
     Ok(())
@@ -56,11 +59,9 @@ pub fn refuse_key(text: &str) -> Result<(), Invalid> {
     refuse(text)
 }
 
-/// A key that was broken over lines is still the key.
-fn unwrapped(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}'))
-        .collect()
+/// White space, and what takes no space at all.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }
 
 /// By the look alone, so that an extended key with a mistyped or missing character is one too.
@@ -93,8 +94,10 @@ fn base58_runs(word: &str) -> impl Iterator<Item = &str> {
 
 /// By the checksum, and then by what the bytes mean.
 fn is_base58_secret(text: &str) -> bool {
-    let possible =
-        WIF_LENGTHS.contains(&text.len()) || text.len() == BIP38_LENGTH || EXTENDED_LENGTHS.contains(&text.len());
+    // Reading Base58 takes time, so what begins otherwise is not read. Extended keys begin in too many ways.
+    let possible = (WIF_LENGTHS.contains(&text.len()) && text.starts_with(['5', 'K', 'L', '9', 'c']))
+        || (text.len() == BIP38_LENGTH && text.starts_with("6P"))
+        || EXTENDED_LENGTHS.contains(&text.len());
     let Some(bytes) = possible.then(|| base58::decode_check(text).ok()).flatten() else {
         return false;
     };
@@ -124,7 +127,8 @@ static LANGUAGES_OF_WORD: LazyLock<HashMap<String, u16>> = LazyLock::new(|| {
 /// over. The checksum is not asked for: a phrase with one word mistyped is worth as much, and other wallets than BIP39's
 /// use the same words with another checksum.
 fn has_seed_phrase(text: &str) -> bool {
-    let lower: String = text.nfkd().collect::<String>().to_lowercase();
+    let lower =
+        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkd().collect::<String>().to_lowercase() };
     let mut in_a_row = [0_usize; 16];
     for word in lower.split(|c: char| !c.is_alphabetic() && !is_combining_mark(c)).filter(|it| !it.is_empty()) {
         let languages = LANGUAGES_OF_WORD.get(word).copied().unwrap_or(0);
