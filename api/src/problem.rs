@@ -86,7 +86,8 @@ impl Problem {
     /// No such command.
     #[must_use]
     pub fn unknown_command(name: &str, known: &[&str]) -> Self {
-        let name: String = name.chars().take(64).collect();
+        // Looked at before it is cut: the rest of a secret is one too.
+        let name: String = without_secrets(name.to_owned()).chars().take(64).collect();
         Self::new(
             StatusCode::NOT_FOUND,
             "unknown_command",
