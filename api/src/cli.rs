@@ -39,6 +39,10 @@ struct Cli {
     /// runs in the data directory
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// An EventStoreDB that keeps the history, for example esdb://user:secret@host:2113?tls=true; PostgreSQL then has the
+    /// read models and the positions. Better in the environment: others on the machine can see a command line
+    #[arg(long, global = true, env = "MIZAN_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    store: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -73,7 +77,8 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let place = Place { database_url: cli.database_url, data_dir: cli.data_dir.unwrap_or_else(default_data_dir) };
+    let data_dir = cli.data_dir.unwrap_or_else(default_data_dir);
+    let place = Place { database_url: cli.database_url, store: cli.store, data_dir };
     log_to_stderr(match cli.command {
         Command::Serve(_) => "info",
         Command::Demo(_) => "warn",

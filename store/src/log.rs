@@ -1,17 +1,26 @@
-//! The event log on PostgreSQL: append a batch, read in order, look up keys.
+//! The contract of the event log, and the closed choice of who keeps it.
+//!
+//! Whatever keeps it: an append is taken whole at an exact revision or not at all, and once however often it is sent;
+//! everybody reads the same events in the same order, each once; an append is answered when its events have their
+//! positions and can be read. Positions are 1, 2, 3... without holes. What an append makes in one stream stands together.
 
-mod history;
+mod filter;
 
-pub use history::{Found, HistoryFilter};
+pub use filter::{Found, HistoryFilter};
 
-use crate::pool;
+#[cfg(feature = "eventstoredb")]
+use crate::esdb;
+use crate::postgres;
+use crate::seal::Leaf;
+use crate::seal::scan::scan;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::StreamName;
 use mizan_domain::id::MerchantId;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool};
 use std::fmt;
+use std::ops::ControlFlow;
 use uuid::Uuid;
 
 /// The most events that one read gives.
@@ -37,6 +46,12 @@ impl Position {
     #[must_use]
     pub fn number(self) -> i64 {
         self.0
+    }
+
+    /// The position of the event that is `n` events after this one in the same append.
+    #[must_use]
+    pub fn of_nth_after(self, n: i64) -> Self {
+        Self(self.0.saturating_add(n.max(0)))
     }
 }
 
@@ -109,6 +124,13 @@ pub enum Outcome {
     /// One of the keys was used before, or by another stream of the batch: nothing of this stream was written. It is
     /// also the answer to an append without events that is sent again, since nothing but its keys tells it apart.
     KeyUsed,
+    /// The store takes less in one append: nothing of this stream was written.
+    TooLarge {
+        /// What it would have been.
+        bytes: usize,
+        /// What the store takes.
+        bytes_max: usize,
+    },
 }
 
 /// What an idempotency key was used for.
@@ -166,136 +188,160 @@ pub enum LogError {
     /// The function answered something that it cannot.
     #[error("the event log answered outcome {0:?}, which this version does not know")]
     UnknownOutcome(String),
+    /// The store did not answer, or refused. Whether an append happened is then not known, as for
+    /// [`LogError::Database`].
+    #[error("EventStoreDB did not answer: {0}")]
+    Store(String),
+    /// What is kept is not what it was. Nothing is read past it.
+    #[error("the history after position {after} is not what it was: {reason}")]
+    Broken {
+        /// The last good position.
+        after: Position,
+        /// What is wrong.
+        reason: String,
+    },
+    /// This store cannot be used for this history, or not in this way.
+    #[error("{0}")]
+    Misplaced(String),
 }
 
-/// The event log.
+/// The event log, in the store that keeps it.
 #[derive(Debug, Clone)]
-pub struct Log {
-    pool: PgPool,
+pub enum Log {
+    /// PostgreSQL has everything.
+    Postgres(postgres::Store),
+    /// EventStoreDB has the events, PostgreSQL their positions.
+    #[cfg(feature = "eventstoredb")]
+    EventStoreDb(esdb::Store),
 }
 
-const EVENT: &str = "select e.position, s.merchant_id, s.category, s.name, e.revision, e.event_id, e.kind, \
-                     e.recorded_at, e.payload, e.metadata from events e";
-
-/// Each event's stream is looked up by its number, whatever the planner believes of tables that have just grown and that
-/// nobody has counted yet: `offset 0` keeps it from joining them in another order.
-const ITS_STREAM: &str =
-    "cross join lateral (select * from streams known where known.stream_id = e.stream_id offset 0) s";
-
-/// A few streams, and their events.
-const STREAM_FIRST: &str = "join streams s using (stream_id)";
+/// Asks whoever keeps the history. What EventStoreDB does is boxed, so that nobody on PostgreSQL carries its futures.
+macro_rules! ask {
+    ($log:expr, $it:ident => $asked:expr) => {
+        match $log {
+            Log::Postgres($it) => $asked.await,
+            #[cfg(feature = "eventstoredb")]
+            Log::EventStoreDb($it) => Box::pin($asked).await,
+        }
+    };
+}
 
 impl Log {
-    /// Connects and brings the log's tables up to date.
+    /// The history on PostgreSQL: connects, and brings the log's tables up to date.
     ///
     /// # Errors
     /// [`LogError`].
     pub async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, LogError> {
-        let pool = pool::connect(options, connections_max).await?;
-        sqlx::migrate!("../migrations/log").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(Self::Postgres(postgres::Store::connect(options, connections_max).await?))
+    }
+
+    /// The history on EventStoreDB (`esdb://...`), its positions and everything else on PostgreSQL. Returns when every
+    /// event that is there has its position.
+    ///
+    /// # Errors
+    /// [`LogError`]; [`LogError::Misplaced`] also from a program that was built without EventStoreDB.
+    pub async fn connect_eventstoredb(
+        options: PgConnectOptions,
+        connections_max: u32,
+        address: &str,
+    ) -> Result<Self, LogError> {
+        #[cfg(feature = "eventstoredb")]
+        return Ok(Self::EventStoreDb(Box::pin(esdb::Store::connect(options, connections_max, address)).await?));
+        #[cfg(not(feature = "eventstoredb"))]
+        {
+            let _ = (options, connections_max, address);
+            Err(LogError::Misplaced("this program was built without EventStoreDB (feature `eventstoredb`)".into()))
+        }
     }
 
     /// The guarded pool, for read models in the same database.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        match self {
+            Self::Postgres(it) => it.pool(),
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(it) => it.pool(),
+        }
     }
 
-    /// Appends a batch in one statement and one commit; durable when it returns. Answers in the order of the batch.
+    /// Appends a batch; durable, and to be read by everybody, when it returns. Answers in the order of the batch.
     ///
     /// # Errors
-    /// [`LogError::Database`]; the batch may or may not be there then, and may be sent again as it is. A caller that
-    /// goes away before the answer leaves it in the same doubt.
+    /// [`LogError`]; the batch, or some of its streams, may or may not be there then, and may be sent again as it is. A
+    /// caller that goes away before the answer leaves it in the same doubt.
     pub async fn append(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
-        if batch.streams.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut sorted: Vec<usize> = (0..batch.streams.len()).collect();
-        sorted.sort_by_key(|nth| batch.streams.get(*nth).map(|it| (&it.merchant, &it.stream)));
-        let mut columns = Columns::default();
-        for it in sorted.iter().filter_map(|nth| batch.streams.get(*nth)) {
-            columns.push(it);
-        }
-        let rows: Vec<OutcomeRow> = sqlx::query_as(
-            "select outcome, first_position, recorded \
-             from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(columns.merchants)
-        .bind(columns.categories)
-        .bind(columns.names)
-        .bind(columns.expected)
-        .bind(columns.counts)
-        .bind(columns.event_ids)
-        .bind(columns.kinds)
-        .bind(columns.payloads)
-        .bind(columns.metadatas)
-        .bind(columns.key_streams)
-        .bind(columns.keys)
-        .bind(columns.fingerprints)
-        .bind(columns.first_revisions)
-        .bind(columns.last_revisions)
-        .fetch_all(&self.pool)
-        .await?;
-        let mut outcomes = vec![Outcome::Conflict; batch.streams.len()];
-        for (row, nth) in rows.into_iter().zip(sorted) {
-            let (first, recorded_at) = (row.first_position, row.recorded);
-            let outcome = match row.outcome.as_str() {
-                "appended" | "duplicate" => Outcome::Appended { first, recorded_at },
-                "conflict" => Outcome::Conflict,
-                "key_used" => Outcome::KeyUsed,
-                _unknown => return Err(LogError::UnknownOutcome(row.outcome)),
-            };
-            if let Some(slot) = outcomes.get_mut(nth) {
-                *slot = outcome;
-            }
-        }
-        Ok(outcomes)
+        ask!(self, it => it.append(batch))
     }
 
     /// The events of some streams, whole, in the order of each stream.
     ///
     /// # Errors
-    /// [`LogError::Database`].
+    /// [`LogError`].
     pub async fn streams(&self, streams: &[(MerchantId, StreamName)]) -> Result<Vec<Stored>, LogError> {
-        let merchants: Vec<&str> = streams.iter().map(|(merchant, _)| merchant.as_str()).collect();
-        let categories: Vec<&str> = streams.iter().map(|(_, stream)| stream.category).collect();
-        let names: Vec<&str> = streams.iter().map(|(_, stream)| &*stream.id).collect();
-        let rows = sqlx::query_as(
-            "select e.position, s.merchant_id, s.category, s.name, e.revision, e.event_id, e.kind, \
-             e.recorded_at, e.payload, e.metadata \
-             from unnest($1::text[], $2::text[], $3::text[]) as asked(merchant_id, category, name) \
-             join streams s using (merchant_id, category, name) join events e using (stream_id) \
-             order by e.stream_id, e.revision",
-        );
-        Ok(rows.bind(merchants).bind(categories).bind(names).fetch_all(&self.pool).await?)
+        ask!(self, it => it.streams(streams))
     }
 
     /// The next events after a position, in order; at most `limit` and [`READ_EVENTS_MAX`].
     ///
     /// # Errors
-    /// [`LogError::Database`].
+    /// [`LogError`].
     pub async fn read(&self, after: Position, limit: i64) -> Result<Vec<Stored>, LogError> {
-        let sql =
-            sqlx::AssertSqlSafe(format!("{EVENT} {ITS_STREAM} where e.position > $1 order by e.position limit $2"));
-        Ok(sqlx::query_as(sql).bind(after).bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+        ask!(self, it => it.read(after, limit))
     }
 
     /// The next events of some kinds after a position and up to another, in order.
     ///
     /// # Errors
-    /// [`LogError::Database`].
+    /// [`LogError`].
     pub async fn read_kinds(
         &self,
-        (after, up_to): (Position, Position),
+        range: (Position, Position),
         kinds: &[&str],
         limit: i64,
     ) -> Result<Vec<Stored>, LogError> {
-        let sql = format!(
-            "{EVENT} {ITS_STREAM} where e.position > $1 and e.position <= $2 and e.kind = any($3) order by e.position limit $4"
-        );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(up_to).bind(kinds);
-        Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
+        ask!(self, it => it.read_kinds(range, kinds, limit))
+    }
+
+    /// A merchant's next events between two positions, in order; at most `limit` and [`READ_EVENTS_MAX`].
+    ///
+    /// Where little of a long history is wanted, it gives up after some seconds with what it has found, which may be
+    /// nothing; `reached` is then before the end of the range.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn history(
+        &self,
+        merchant: &MerchantId,
+        filter: &HistoryFilter,
+        range: (Position, Position),
+        limit: i64,
+    ) -> Result<Found, LogError> {
+        ask!(self, it => it.history(merchant, filter, range, limit))
+    }
+
+    /// The last event that was recorded before a moment; the start, where none was. None where somebody has cut a hole
+    /// into the history and it cannot be found.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn last_before(&self, moment: DateTime<Utc>) -> Result<Option<Position>, LogError> {
+        ask!(self, it => it.last_before(moment))
+    }
+
+    /// Every merchant who has a history.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn merchants(&self) -> Result<Vec<String>, LogError> {
+        ask!(self, it => it.merchants())
+    }
+
+    /// The position of the last event.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn head(&self) -> Result<Position, LogError> {
+        ask!(self, it => it.head())
     }
 
     /// How far the policies have answered the history.
@@ -303,7 +349,7 @@ impl Log {
     /// # Errors
     /// [`LogError::Database`].
     pub async fn policy_checkpoint(&self) -> Result<Position, LogError> {
-        Ok(sqlx::query_scalar("select position from policy_checkpoint").fetch_one(&self.pool).await?)
+        Ok(sqlx::query_scalar("select position from policy_checkpoint").fetch_one(self.pool()).await?)
     }
 
     /// Moves the policies' checkpoint forward; never back, whoever else moves it.
@@ -312,16 +358,8 @@ impl Log {
     /// [`LogError::Database`].
     pub async fn move_policy_checkpoint(&self, to: Position) -> Result<(), LogError> {
         let update = sqlx::query("update policy_checkpoint set position = $1 where position < $1");
-        update.bind(to).execute(&self.pool).await?;
+        update.bind(to).execute(self.pool()).await?;
         Ok(())
-    }
-
-    /// The position of the last event.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
-    pub async fn head(&self) -> Result<Position, LogError> {
-        Ok(sqlx::query_scalar("select position from log_head").fetch_one(&self.pool).await?)
     }
 
     /// What is known of some of a merchant's idempotency keys.
@@ -333,56 +371,48 @@ impl Log {
             "select key, fingerprint, category, name, first_revision, last_revision \
              from command_keys where merchant_id = $1 and key = any($2)",
         );
-        Ok(rows.bind(merchant.as_str()).bind(keys).fetch_all(&self.pool).await?)
+        Ok(rows.bind(merchant.as_str()).bind(keys).fetch_all(self.pool()).await?)
     }
-}
 
-#[derive(FromRow)]
-struct OutcomeRow {
-    outcome: String,
-    first_position: Option<Position>,
-    recorded: Option<DateTime<Utc>>,
-}
+    /// Puts events that were recorded elsewhere behind a position, which has to be the last one, each with its own
+    /// position, time and bytes. Their positions and revisions have to follow what is there.
+    ///
+    /// # Errors
+    /// [`LogError::Misplaced`] where they do not belong there; the others as for [`Log::append`].
+    pub async fn import(&self, after: Position, events: &[Stored]) -> Result<(), LogError> {
+        ask!(self, it => it.import(after, events))
+    }
 
-#[derive(Default)]
-struct Columns<'a> {
-    merchants: Vec<&'a str>,
-    categories: Vec<&'static str>,
-    names: Vec<&'a str>,
-    expected: Vec<i64>,
-    counts: Vec<i32>,
-    event_ids: Vec<Uuid>,
-    kinds: Vec<&'static str>,
-    payloads: Vec<&'a [u8]>,
-    metadatas: Vec<&'a [u8]>,
-    key_streams: Vec<i32>,
-    keys: Vec<&'a [u8]>,
-    fingerprints: Vec<&'a [u8]>,
-    first_revisions: Vec<i64>,
-    last_revisions: Vec<i64>,
-}
-
-impl<'a> Columns<'a> {
-    fn push(&mut self, it: &'a StreamAppend) {
-        self.merchants.push(it.merchant.as_str());
-        self.categories.push(it.stream.category);
-        self.names.push(&it.stream.id);
-        self.expected.push(it.expected);
-        // Arrays of PostgreSQL count from 1. A batch is far below two thousand million streams.
-        let nth = i32::try_from(self.merchants.len()).unwrap_or(i32::MAX);
-        self.counts.push(i32::try_from(it.events.len()).unwrap_or(i32::MAX));
-        for event in &it.events {
-            self.event_ids.push(event.event_id);
-            self.kinds.push(event.kind);
-            self.payloads.push(&event.payload);
-            self.metadatas.push(&event.metadata);
+    /// Lends every event after a position and up to another to `each`, in the order of positions, until it breaks; in
+    /// bulk, and in constant memory. Holes in what PostgreSQL keeps are not noticed here.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn scan(
+        &self,
+        tx: &mut PgConnection,
+        range: (Position, Position),
+        mut each: impl FnMut(Leaf<'_>) -> ControlFlow<()>,
+    ) -> Result<(), LogError> {
+        match self {
+            Self::Postgres(_) => Ok(scan(tx, range, each).await?),
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(it) => it.scan(range, |stored| each(Leaf::from(stored))).await,
         }
-        for key in &it.keys {
-            self.key_streams.push(nth);
-            self.keys.push(&key.key);
-            self.fingerprints.push(&key.fingerprint);
-            self.first_revisions.push(key.first_revision);
-            self.last_revisions.push(key.last_revision);
-        }
+    }
+
+    /// Where the head says that the history ends, and where its last event is.
+    ///
+    /// # Errors
+    /// [`LogError::Database`].
+    pub(crate) async fn ends(&self, tx: &mut PgConnection) -> Result<(Position, Position), LogError> {
+        let sql = match self {
+            Self::Postgres(_) => "select (select position from log_head), coalesce((select max(position) from events), 0)",
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(_) => {
+                "select (select position from esdb.head), coalesce((select max(position) from esdb.places), 0)"
+            }
+        };
+        Ok(sqlx::query_as(sql).fetch_one(tx).await?)
     }
 }
