@@ -12,6 +12,7 @@ mod index;
 mod keys;
 mod names;
 mod node;
+mod nodelay;
 mod read;
 mod sequence;
 
@@ -42,6 +43,9 @@ struct Inner {
     names: Names,
     /// Held by whoever counts: the others of this process would only read the same events again.
     counting: Mutex<()>,
+    /// Held with the keys of a batch, which have a connection of their own: where many of this process had one each,
+    /// none would be left to ask for positions.
+    keyed: Mutex<()>,
 }
 
 impl Store {
@@ -59,9 +63,9 @@ impl Store {
         let node = Node::new(&address)?;
         let pool = pool::connect(options, connections_max).await?;
         sqlx::migrate!("../migrations/log").run(&pool).await?;
-        let it = Self(Arc::new(Inner { pool, node, names, counting: Mutex::default() }));
+        let it = Self(Arc::new(Inner { pool, node, names, counting: Mutex::default(), keyed: Mutex::default() }));
         it.refuse_another_history().await?;
-        it.catch_up().await?;
+        it.catch_up_with_all().await?;
         Ok(it)
     }
 

@@ -40,6 +40,8 @@ impl Store {
         let mut order: Vec<usize> = (0..batch.streams.len()).collect();
         order.sort_by_key(|nth| batch.streams.get(*nth).map(|it| (&it.merchant, &it.stream)));
         check(batch, &order)?;
+        let has_keys = batch.streams.iter().any(|it| !it.keys.is_empty());
+        let _alone = if has_keys { Some(self.0.keyed.lock().await) } else { None };
         let held = Held::take(self.pool(), batch, &order).await?;
         let appends = batch.streams.iter().enumerate().map(|(nth, it)| {
             let is_barred = held.as_ref().is_some_and(|held| held.bars(nth));

@@ -1,18 +1,21 @@
 //! A client of EventStoreDB that outlives lost connections, elections and its own death.
 //!
 //! `eventstore` 4.0.0 never comes back after a connection that failed, panics in its background task where certificates
-//! cannot be read, and spins without yielding where a server ends a subscription. So every question runs in a task of its
-//! own with a deadline, nothing is ever subscribed to, and a client that has died is replaced. What is asked here may be
-//! asked again: reads, and appends whose event ids and revision say exactly what they are.
+//! cannot be read, and spins without yielding where a server ends a subscription. So every question is a task with a
+//! deadline on a thread that does nothing else, nothing is ever subscribed to, and a client that has died is replaced. What
+//! is asked here may be asked again: reads, and appends whose event ids and revision say exactly what they are.
 
+use super::nodelay;
 use crate::log::LogError;
 use eventstore::{
     AppendToStreamOptions, Client, ClientSettings, Error, EventData, ExpectedRevision, Position, ReadAllOptions,
     ReadStreamOptions, RecordedEvent, StreamPosition,
 };
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 
 /// How long one attempt may take.
 const ATTEMPT_MAX: Duration = Duration::from_secs(5);
@@ -48,6 +51,10 @@ pub(super) struct Node {
     /// Hosts, for people; never the credentials.
     place: String,
     current: Mutex<Current>,
+    /// Whether there may be a connection that has not been told what [`nodelay`] tells it.
+    is_untold: AtomicBool,
+    /// Taken when this ends.
+    thread: Option<Runtime>,
 }
 
 struct Current {
@@ -74,8 +81,14 @@ impl Node {
             )
         })?;
         let place: Vec<String> = settings.hosts().iter().map(|it| format!("{}:{}", it.host, it.port)).collect();
-        let client = Client::new(settings.clone()).map_err(|error| LogError::Store(error.to_string()))?;
-        Ok(Self { settings, place: place.join(", "), current: Mutex::new(Current { client, nth: 0 }) })
+        let mut thread = Builder::new_multi_thread();
+        let thread = thread.worker_threads(1).thread_name("eventstoredb").enable_all().build();
+        let thread = thread.map_err(|error| LogError::Store(error.to_string()))?;
+        let client = Client::with_runtime_handle(thread.handle().clone(), settings.clone());
+        let client = client.map_err(|error| LogError::Store(error.to_string()))?;
+        let current = Mutex::new(Current { client, nth: 0 });
+        let (place, is_untold) = (place.join(", "), AtomicBool::new(true));
+        Ok(Self { settings, place, current, is_untold, thread: Some(thread) })
     }
 
     /// Appends to a stream at exactly a revision of EventStoreDB's; none for a stream that does not exist.
@@ -133,16 +146,23 @@ impl Node {
         let (begun, mut pause, mut failures) = (Instant::now(), PAUSE_MIN, 0);
         loop {
             let (client, nth) = self.client();
-            // A task of its own: the client panics on answers that it does not know.
-            let asked = tokio::spawn(tokio::time::timeout(ATTEMPT_MAX, question(client)));
-            let error = match asked.await {
-                Ok(Ok(Ok(answer))) => return Ok(answer),
+            // The client panics on answers that it does not know.
+            let Some(thread) = &self.thread else { return Err(Error::ConnectionClosed) };
+            let asked = thread.spawn(tokio::time::timeout(ATTEMPT_MAX, question(client)));
+            // And should its thread spin, whoever asks does not wait for it.
+            let asked = tokio::time::timeout(ATTEMPT_MAX.saturating_mul(2), asked).await;
+            let error = match asked.unwrap_or(Ok(Ok(Err(Error::DeadlineExceeded)))) {
+                Ok(Ok(Ok(answer))) => {
+                    self.hasten();
+                    return Ok(answer);
+                }
                 Ok(Ok(Err(error))) => error,
                 Ok(Err(_elapsed)) => Error::DeadlineExceeded,
                 Err(panic) => Error::InternalParsingError(panic.to_string()),
             };
             let health = health_after(&error);
             failures += 1;
+            self.is_untold.fetch_or(health != Health::Answered, Ordering::Relaxed);
             if health == Health::Answered || begun.elapsed() >= ASK_MAX {
                 return Err(error);
             }
@@ -152,6 +172,15 @@ impl Node {
             }
             tokio::time::sleep(pause).await;
             pause = PAUSE_MAX.min(pause.saturating_mul(2));
+        }
+    }
+
+    /// After the first answer, and the first one after a trouble, there may be a new connection.
+    fn hasten(&self) {
+        if self.is_untold.swap(false, Ordering::Relaxed) {
+            let ports: Vec<u16> = self.settings.hosts().iter().filter_map(|it| u16::try_from(it.port).ok()).collect();
+            let told = nodelay::tell(&ports);
+            tracing::debug!(told, "connections to EventStoreDB do not wait for acknowledgements");
         }
     }
 
@@ -165,7 +194,8 @@ impl Node {
         if current.nth != dead {
             return;
         }
-        match Client::new(self.settings.clone()) {
+        let Some(thread) = &self.thread else { return };
+        match Client::with_runtime_handle(thread.handle().clone(), self.settings.clone()) {
             Ok(client) => *current = Current { client, nth: dead + 1 },
             Err(error) => tracing::error!(%error, "there is no new client of EventStoreDB"),
         }
@@ -180,6 +210,15 @@ impl Node {
             _other => "",
         };
         LogError::Store(format!("{}: {error}{hint}", self.place))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // Nothing that matters runs there when nobody asks any more; and a runtime must not be waited for in another.
+            thread.shutdown_background();
+        }
     }
 }
 

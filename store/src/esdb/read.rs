@@ -17,6 +17,9 @@ const STREAMS_AT_ONCE: usize = 16;
 /// Events that are nearer to each other than this are read in one go, with what stands between them.
 const GAP_EVENTS_MAX: i64 = 64;
 
+/// What EventStoreDB does not have after so many pages without anything new, it does not have.
+const PAGES_IN_VAIN_MAX: u32 = 3;
+
 /// Whether the bytes are held against the hash that the index has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bytes {
@@ -31,7 +34,7 @@ impl Store {
         let mut rows = index::after(self.pool(), after, limit).await?;
         if rows.is_empty() && limit > 0 {
             // Whoever appended the next events may have died before they got their positions.
-            self.catch_up().await?;
+            self.catch_up_with_all().await?;
             rows = index::after(self.pool(), after, limit).await?;
         }
         self.fetch(rows, Bytes::Checked).await
@@ -112,6 +115,7 @@ impl Store {
         let mut wanted = run.into_iter().peekable();
         // The last record that was looked at, ours or not.
         let mut seen: Option<Place> = None;
+        let mut pages_in_vain = 0;
         while let Some(next) = wanted.peek().map(|it| it.position) {
             let left = usize::try_from(end.number() - next.number()).unwrap_or(0).saturating_add(2);
             let from = seen.unwrap_or(first).to_position();
@@ -137,8 +141,10 @@ impl Store {
                     found.push(self.taken(row, event, bytes, &mut scratch)?);
                 }
             }
+            // One page without news may come from a server that is going away.
+            pages_in_vain = if seen == seen_before { pages_in_vain + 1 } else { 0 };
             if let Some(row) = wanted.peek()
-                && (page.is_last || seen == seen_before)
+                && pages_in_vain >= PAGES_IN_VAIN_MAX
             {
                 return Err(broken(before, &format!("EventStoreDB has no event for position {}", row.position)));
             }
@@ -152,7 +158,7 @@ impl Store {
         let stream = self.0.names.spell(&first.merchant_id, &first.category, &first.name);
         let mut found = Vec::with_capacity(rows.len());
         let (mut scratch, mut from) = (Vec::new(), first.revision.unsigned_abs().saturating_sub(1));
-        let mut wanted = rows.into_iter();
+        let (mut wanted, mut pages_in_vain) = (rows.into_iter(), 0);
         while !wanted.as_slice().is_empty() {
             let count = wanted.len().min(PAGE_EVENTS);
             let page = self.0.node.read_stream(&stream, from, count).await?;
@@ -163,7 +169,8 @@ impl Store {
                 found.push(self.taken(row, event, Bytes::Checked, &mut scratch)?);
                 from += 1;
             }
-            if from == before {
+            pages_in_vain = if from == before { pages_in_vain + 1 } else { 0 };
+            if pages_in_vain >= PAGES_IN_VAIN_MAX {
                 let missing = wanted.next().map_or(Position::START, |it| it.position);
                 return Err(broken(missing, &format!("EventStoreDB has no event {from} of {stream}")));
             }

@@ -27,6 +27,17 @@ pub(super) struct BroughtTimes {
     pub(super) times: Vec<(Uuid, i64)>,
 }
 
+/// What a page came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// There may be more behind it.
+    More,
+    /// It said that it was the last.
+    Last,
+    /// Nothing in it was new.
+    Nothing,
+}
+
 /// A page on its way into the index, in columns.
 #[derive(Default)]
 struct Columns {
@@ -45,15 +56,23 @@ struct Columns {
 }
 
 impl Store {
-    /// Gives a position to every event that is there now.
+    /// Gives positions until a page says that it is the last. A server that is going away may say so too early: whoever
+    /// waits for an event looks whether it has its position, and calls again.
     pub(super) async fn catch_up(&self) -> Result<(), LogError> {
         let _counting = self.0.counting.lock().await;
-        while self.count_on().await? {}
+        while self.count_on().await? == Counted::More {}
         Ok(())
     }
 
-    /// Counts one page; whether there may be more.
-    async fn count_on(&self) -> Result<bool, LogError> {
+    /// Gives a position to every event that is there, until a page has nothing new.
+    pub(super) async fn catch_up_with_all(&self) -> Result<(), LogError> {
+        let _counting = self.0.counting.lock().await;
+        while self.count_on().await? != Counted::Nothing {}
+        Ok(())
+    }
+
+    /// Counts one page.
+    async fn count_on(&self) -> Result<Counted, LogError> {
         let head = index::head(self.pool()).await?;
         let from = head.place();
         let page = self.0.node.read_all(from.map(Place::to_position), PAGE_EVENTS).await?;
@@ -67,11 +86,11 @@ impl Store {
                 news.push(event);
             }
         }
-        let (Some(to), false) = (last, news.is_empty()) else { return Ok(false) };
+        let (Some(to), false) = (last, news.is_empty()) else { return Ok(Counted::Nothing) };
         let columns = self.columns(&head, news).await?;
         let counted = columns.put(self.pool(), from, to).await?;
         // Where somebody else has counted on, there may be more than we have seen.
-        Ok(!counted || !page.is_last)
+        Ok(if counted && page.is_last { Counted::Last } else { Counted::More })
     }
 
     async fn columns(&self, head: &Head, news: Vec<RecordedEvent>) -> Result<Columns, LogError> {

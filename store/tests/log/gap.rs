@@ -87,6 +87,7 @@ async fn write(log: Log, mut killer: sqlx::PgConnection, seed: usize, totals: Ar
                 // Guess: somebody has appended one.
                 Outcome::Conflict => remember(&mut revisions, asked, 1),
                 Outcome::KeyUsed => (),
+                Outcome::TooLarge { .. } => panic!("{outcome:?}"),
             }
             // Sometimes ask the log, so that the guesses do not run away.
             if dice.one_in(4) {

@@ -6,7 +6,7 @@
 use super::Sealed;
 use crate::dice::Dice;
 use crate::given::{append, batch};
-use mizan_store::Position;
+use mizan_store::{Log, Position};
 use mizan_store::seal::examine::{Evidence, Examined, Kept, examine};
 use mizan_store::seal::scan::scan;
 use mizan_store::seal::sealer::keys;
