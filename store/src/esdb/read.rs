@@ -18,7 +18,9 @@ const STREAMS_AT_ONCE: usize = 16;
 const GAP_EVENTS_MAX: i64 = 64;
 
 /// What EventStoreDB does not have after so many pages without anything new, it does not have.
-const PAGES_IN_VAIN_MAX: u32 = 3;
+const PAGES_IN_VAIN_MAX: u32 = 5;
+/// A page is not shorter than this: its first record is the last of the page before it, and a few may be others'.
+const PAGE_EVENTS_MIN: usize = 16;
 
 /// Whether the bytes are held against the hash that the index has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +119,9 @@ impl Store {
         let mut seen: Option<Place> = None;
         let mut pages_in_vain = 0;
         while let Some(next) = wanted.peek().map(|it| it.position) {
-            let left = usize::try_from(end.number() - next.number()).unwrap_or(0).saturating_add(2);
+            let left = usize::try_from(end.number() - next.number()).unwrap_or(0).saturating_add(1);
             let from = seen.unwrap_or(first).to_position();
-            let page = self.0.node.read_all(Some(from), left.min(PAGE_EVENTS)).await?;
+            let page = self.0.node.read_all(Some(from), left.clamp(PAGE_EVENTS_MIN, PAGE_EVENTS)).await?;
             let seen_before = seen;
             for event in page.events {
                 let place = Place::of(&event);

@@ -52,6 +52,8 @@ pub struct Troubles {
     pub ended_early: AtomicUsize,
     /// Whether every answer to a read is held back, as if the server hung.
     pub hangs: AtomicBool,
+    /// How many reads hang, or did.
+    pub hanging: AtomicUsize,
     seen: AtomicUsize,
 }
 

@@ -169,6 +169,7 @@ impl Streams for Service {
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         self.lead(request.metadata())?;
         if self.shared.troubles.hangs.load(Ordering::Relaxed) {
+            self.shared.troubles.hanging.fetch_add(1, Ordering::Relaxed);
             std::future::pending::<()>().await;
         }
         let options = request.into_inner().options.ok_or_else(|| Status::invalid_argument("no options"))?;
