@@ -53,7 +53,7 @@ enum Command {
     Serve(serve::Args),
     /// Serve with demonstration data, and print what to try
     Demo(serve::Args),
-    /// Do the commands of a file, one JSON object a line; safe to run twice
+    /// Do the commands of a file, one JSON object a line; safe to run twice. Or take over a whole history
     Import(import::Args),
     /// Fold the whole history, check it, and print counts, balances and speed
     Replay(replay::Args),

@@ -13,6 +13,7 @@ mod audit;
 mod bulk;
 mod cli;
 mod crash;
+mod eventstoredb;
 mod exports;
 mod history;
 mod idempotency;

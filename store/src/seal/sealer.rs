@@ -263,6 +263,25 @@ impl Sealer {
     }
 }
 
+/// Takes over the keys of a history that was sealed elsewhere, so that whoever knows one of them still knows this history.
+/// Where the history has keys already, they stay.
+///
+/// # Errors
+/// [`SealError`].
+pub async fn adopt_keys(log: &Log, text: &KeysText) -> Result<(), SealError> {
+    let brought = Keys::read(text).map_err(Halted::from)?;
+    let mut tx = pool::transaction(log.pool()).await?;
+    tables::lock(&mut tx).await?;
+    if keys_text(&mut tx).await?.is_none() {
+        let records = std::iter::once(None).chain(text.rotations.iter().map(|it| Some(it.as_str())));
+        for (key, record) in brought.all().zip(records) {
+            tables::add_key(&mut tx, &key.to_string(), record).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// The keys of the history, checked; none before the first sealer.
 ///
 /// # Errors

@@ -20,16 +20,20 @@ use append_resp::success::{CurrentRevisionOption, PositionOption};
 use append_resp::wrong_expected_version as wrong;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use read_req::options as asked;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 /// `MaxAppendSize`, as it comes.
 const APPEND_BYTES_MAX: usize = 1 << 20;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 128;
 
 /// A node.
 #[derive(Clone)]
@@ -40,10 +44,13 @@ pub(crate) struct Service {
 
 /// Serves on an address until its runtime ends, and says when it listens.
 pub(crate) async fn serve(service: Service, address: SocketAddr, bound: std::sync::mpsc::Sender<()>) {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap();
-    let listener = socket.listen(128).unwrap();
+    let listener = loop {
+        // The one before it may not have let go of the port yet.
+        match listen(address) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => tokio::task::yield_now().await,
+            listening => break listening.unwrap(),
+        }
+    };
     bound.send(()).unwrap();
     let incoming = stream::unfold(listener, |listener| async move {
         let accepted: std::io::Result<TcpStream> = listener.accept().await.map(|(stream, _)| stream);
@@ -56,6 +63,13 @@ pub(crate) async fn serve(service: Service, address: SocketAddr, bound: std::syn
         .add_service(ServerFeaturesServer::new(service.clone()))
         .add_service(GossipServer::new(service));
     server.serve_with_incoming(Box::pin(incoming)).await.unwrap();
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Service {
