@@ -130,7 +130,11 @@ mod tests {
             ("esdb://host:2113", "esdb://host:2113", "mizan"),
             ("esdb://host?tls=false", "esdb://host?tls=false", "mizan"),
             ("esdb://host?history=shop", "esdb://host", "shop"),
-            ("esdb://a:b@host?tls=false&history=shop&connectionName=x", "esdb://a:b@host?tls=false&connectionName=x", "shop"),
+            (
+                "esdb://a:b@host?tls=false&history=shop&connectionName=x",
+                "esdb://a:b@host?tls=false&connectionName=x",
+                "shop",
+            ),
         ] {
             assert_eq!(split(address), (theirs.to_owned(), history.to_owned()), "{address}");
         }

@@ -48,6 +48,12 @@ impl Position {
         self.0
     }
 
+    /// The position before this one.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self::new(self.0.saturating_sub(1))
+    }
+
     /// The position of the event that is `n` events after this one in the same append.
     #[must_use]
     pub fn of_nth_after(self, n: i64) -> Self {
@@ -392,12 +398,15 @@ impl Log {
         &self,
         tx: &mut PgConnection,
         range: (Position, Position),
-        mut each: impl FnMut(Leaf<'_>) -> ControlFlow<()>,
+        each: impl FnMut(Leaf<'_>) -> ControlFlow<()>,
     ) -> Result<(), LogError> {
         match self {
             Self::Postgres(_) => Ok(scan(tx, range, each).await?),
             #[cfg(feature = "eventstoredb")]
-            Self::EventStoreDb(it) => it.scan(range, |stored| each(Leaf::from(stored))).await,
+            Self::EventStoreDb(it) => {
+                let mut each = each;
+                it.scan(range, |stored| each(Leaf::from(stored))).await
+            }
         }
     }
 
@@ -407,7 +416,9 @@ impl Log {
     /// [`LogError::Database`].
     pub(crate) async fn ends(&self, tx: &mut PgConnection) -> Result<(Position, Position), LogError> {
         let sql = match self {
-            Self::Postgres(_) => "select (select position from log_head), coalesce((select max(position) from events), 0)",
+            Self::Postgres(_) => {
+                "select (select position from log_head), coalesce((select max(position) from events), 0)"
+            }
             #[cfg(feature = "eventstoredb")]
             Self::EventStoreDb(_) => {
                 "select (select position from esdb.head), coalesce((select max(position) from esdb.places), 0)"

@@ -5,7 +5,7 @@
 mod history;
 mod import;
 
-use crate::log::{Batch, LogError, Outcome, Position, READ_EVENTS_MAX, StreamAppend, Stored};
+use crate::log::{Batch, LogError, Outcome, Position, READ_EVENTS_MAX, Stored, StreamAppend};
 use crate::pool;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::StreamName;
@@ -156,7 +156,6 @@ impl Store {
     pub(crate) async fn head(&self) -> Result<Position, LogError> {
         Ok(sqlx::query_scalar("select position from log_head").fetch_one(&self.pool).await?)
     }
-
 }
 
 #[derive(FromRow)]

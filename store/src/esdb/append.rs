@@ -170,7 +170,7 @@ fn outcome(
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
     if last.position != first.position.of_nth_after(last.revision - first.revision) {
         let reason = format!("the events of one append to {} do not stand together", it.stream);
-        return Err(LogError::Broken { after: first.position, reason });
+        return Err(LogError::Broken { after: first.position.before(), reason });
     }
     Ok(Some(Outcome::Appended { first: Some(first.position), recorded_at: Some(first.recorded_at) }))
 }

@@ -83,10 +83,7 @@ impl Held {
     }
 
     /// Records the keys of the streams that were appended, and lets all go.
-    pub(super) async fn record<'a>(
-        mut self,
-        appended: impl Iterator<Item = &'a StreamAppend>,
-    ) -> Result<(), LogError> {
+    pub(super) async fn record<'a>(mut self, appended: impl Iterator<Item = &'a StreamAppend>) -> Result<(), LogError> {
         let (mut merchants, mut categories, mut names) = (Vec::new(), Vec::new(), Vec::new());
         let (mut keys, mut fingerprints, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for append in appended {

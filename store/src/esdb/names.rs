@@ -112,8 +112,17 @@ mod tests {
     #[test]
     fn a_name_that_was_not_written_here_is_not_read() {
         for other in [
-            "$ce-order", "order-local/o-1", "mizan.order", "mizan.order-local", "mizan.-local/o-1", "mizan.order-l/%2f",
-            "mizan.order-l/%6F", "mizan.order-l/%", "mizan.order-l/%FF", "mizan.order-l/o 1", "mizan2.order-l/o-1",
+            "$ce-order",
+            "order-local/o-1",
+            "mizan.order",
+            "mizan.order-local",
+            "mizan.-local/o-1",
+            "mizan.order-l/%2f",
+            "mizan.order-l/%6F",
+            "mizan.order-l/%",
+            "mizan.order-l/%FF",
+            "mizan.order-l/o 1",
+            "mizan2.order-l/o-1",
         ] {
             assert_eq!(names().read(other), None, "{other}");
         }

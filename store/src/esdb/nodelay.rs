@@ -11,7 +11,8 @@ pub(super) fn tell(ports: &[u16]) -> usize {
     use rustix::net::{SocketAddrAny, getpeername, sockopt};
     use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
-    let (Ok(open), Ok(process)) = (std::fs::read_dir("/proc/self/fd"), pidfd_open(getpid(), PidfdFlags::empty())) else {
+    let (Ok(open), Ok(process)) = (std::fs::read_dir("/proc/self/fd"), pidfd_open(getpid(), PidfdFlags::empty()))
+    else {
         return 0;
     };
     let numbers = open.flatten().filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());

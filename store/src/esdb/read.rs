@@ -3,9 +3,9 @@
 //! What comes is held against what got the position, byte for byte. Where the two differ, somebody has changed the one or
 //! the other, and nothing is read past it.
 
-use super::{Store, at_once};
 use super::index::{self, ITS_STREAM, Place, ROW, Row};
 use super::sequence::PAGE_EVENTS;
+use super::{Store, at_once};
 use crate::log::{LogError, Position, READ_EVENTS_MAX, Stored};
 use eventstore::RecordedEvent;
 use mizan_domain::event::StreamName;
@@ -136,7 +136,8 @@ impl Store {
                     continue;
                 }
                 if place != row.place() {
-                    return Err(broken(before, "EventStoreDB has another order of events than the positions say"));
+                    let reason = "EventStoreDB has another order of events than the positions say";
+                    return Err(broken(row.position.before(), reason));
                 }
                 before = row.position;
                 if let Some(row) = wanted.next() {
@@ -148,7 +149,8 @@ impl Store {
             if let Some(row) = wanted.peek()
                 && pages_in_vain >= PAGES_IN_VAIN_MAX
             {
-                return Err(broken(before, &format!("EventStoreDB has no event for position {}", row.position)));
+                let reason = format!("EventStoreDB has no event for position {}", row.position);
+                return Err(broken(row.position.before(), &reason));
             }
         }
         Ok(())
@@ -174,31 +176,23 @@ impl Store {
             pages_in_vain = if from == before { pages_in_vain + 1 } else { 0 };
             if pages_in_vain >= PAGES_IN_VAIN_MAX {
                 let missing = wanted.next().map_or(Position::START, |it| it.position);
-                return Err(broken(missing, &format!("EventStoreDB has no event {from} of {stream}")));
+                return Err(broken(missing.before(), &format!("EventStoreDB has no event {from} of {stream}")));
             }
         }
         Ok(found)
     }
 
     /// The event of a row, if it is that.
-    fn taken(
-        &self,
-        row: Row,
-        event: RecordedEvent,
-        bytes: Bytes,
-        scratch: &mut Vec<u8>,
-    ) -> Result<Stored, LogError> {
+    fn taken(&self, row: Row, event: RecordedEvent, bytes: Bytes, scratch: &mut Vec<u8>) -> Result<Stored, LogError> {
         let (payload, metadata) = (Vec::from(event.data), Vec::from(event.custom_metadata));
         let is_same = match bytes {
-            Bytes::Checked => {
-                event.id == row.event_id && row.is_of(&event.event_type, &payload, &metadata, scratch)
-            }
+            Bytes::Checked => event.id == row.event_id && row.is_of(&event.event_type, &payload, &metadata, scratch),
             Bytes::AsTheyAre => true,
         };
         let stream = self.0.names.spell(&row.merchant_id, &row.category, &row.name);
         if !is_same || event.stream_id != stream {
             let position = row.position;
-            return Err(broken(position, &format!("EventStoreDB has another event for position {position}")));
+            return Err(broken(position.before(), &format!("EventStoreDB has another event for position {position}")));
         }
         let mut stored = row.with(payload, metadata);
         (stored.event_id, stored.kind) = (event.id, event.event_type);

@@ -98,7 +98,7 @@ impl Store {
         let (mut columns, mut scratch, mut last) = (Columns::default(), Vec::new(), head.recorded_at);
         for event in news {
             let position = head.position.of_nth_after(i64::try_from(columns.event_ids.len()).unwrap_or(i64::MAX) + 1);
-            let broken = |reason: String| LogError::Broken { after: position, reason };
+            let broken = |reason: String| LogError::Broken { after: position.before(), reason };
             if event.stream_id.starts_with(&self.0.names.brought_times) && event.event_type == BROUGHT_TIMES {
                 let times: BroughtTimes =
                     serde_json::from_slice(&event.data).map_err(|error| broken(error.to_string()))?;

@@ -9,10 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-contract!(
-    one_of_many_appends_to_a_revision_wins,
-    one_of_many_begins_a_stream,
-);
+contract!(one_of_many_appends_to_a_revision_wins, one_of_many_begins_a_stream,);
 
 const ROUNDS: i64 = 20;
 const SENDERS: usize = 20;

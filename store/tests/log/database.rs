@@ -128,7 +128,8 @@ impl Database {
     pub(crate) async fn on_eventstoredb() -> Self {
         let keeper = match std::env::var("MIZAN_TEST_ESDB") {
             Ok(address) => {
-                let (id, sign) = (uuid::Uuid::now_v7().simple().to_string(), if address.contains('?') { '&' } else { '?' });
+                let (id, sign) =
+                    (uuid::Uuid::now_v7().simple().to_string(), if address.contains('?') { '&' } else { '?' });
                 Keeper::Real(format!("{address}{sign}history=t{}", &id[..31]))
             }
             Err(_) => Keeper::InProcess(Server::start()),

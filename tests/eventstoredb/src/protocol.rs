@@ -1,6 +1,13 @@
 //! The messages of EventStoreDB's own protocol files, compiled; `regenerate/` writes them anew.
 
-#![allow(clippy::all, clippy::cast_lossless, dead_code, missing_docs, unreachable_pub, reason = "a program has written it")]
+#![allow(
+    clippy::all,
+    clippy::cast_lossless,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "a program has written it"
+)]
 
 pub mod event_store {
     pub mod client {

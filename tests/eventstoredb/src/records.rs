@@ -78,7 +78,7 @@ impl Records {
         }
         let last = self.streams.get(stream).and_then(|known| known.last());
         let appended = last.map_or(Appended::WrongRevision(None), |last| at(&self.all[*last]));
-        if self.all.len() % STATISTICS_EVERY == 0 {
+        if self.all.len().is_multiple_of(STATISTICS_EVERY) {
             let (id, metadata) = (Uuid::from_u128(self.next.into()), [("type".to_owned(), "$stats".to_owned())].into());
             let statistics = Proposed { id, metadata, custom_metadata: Bytes::new(), data: Bytes::from_static(b"{}") };
             self.push("$stats-0.0.0.0:2113", statistics);

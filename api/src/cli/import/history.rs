@@ -153,7 +153,8 @@ async fn import(log: &Log, path: &Path, promise: &Promise, data_dir: &Path) -> R
     read_back(log, promise).await?;
     sealer::adopt_keys(log, &promise.first.keys).await?;
     if let Err(error) = Sealer::new(log.clone(), data_dir).seal().await {
-        let _closed = writeln!(std::io::stderr(), "mizan: the history is here, but cannot be sealed any further: {error}");
+        let _closed =
+            writeln!(std::io::stderr(), "mizan: the history is here, but cannot be sealed any further: {error}");
     }
     Ok(head.number().unsigned_abs())
 }
@@ -225,7 +226,9 @@ impl HistoryFile {
         while !self.is_at_end {
             self.next()?;
             let text = self.line.trim_ascii_end();
-            let bad = |error: &dyn std::fmt::Display| format!("{} breaks off, or has a bad line: {error}", self.path.display());
+            let bad = |error: &dyn std::fmt::Display| {
+                format!("{} breaks off, or has a bad line: {error}", self.path.display())
+            };
             let line = match serde_json::from_slice::<Line<'_>>(text) {
                 Ok(line) => line,
                 Err(error) => {

@@ -6,11 +6,11 @@
 use super::Sealed;
 use crate::dice::Dice;
 use crate::given::{append, batch};
-use mizan_store::{Log, Position};
 use mizan_store::seal::examine::{Evidence, Examined, Kept, examine};
 use mizan_store::seal::scan::scan;
 use mizan_store::seal::sealer::keys;
 use mizan_store::seal::{Checkpoint, Frontier, SigningKey, note, tables};
+use mizan_store::{Log, Position};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeMap;
