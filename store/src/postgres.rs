@@ -32,10 +32,6 @@ const ITS_STREAM: &str =
 const STREAM_FIRST: &str = "join streams s using (stream_id)";
 
 impl Store {
-    /// Connects and brings the log's tables up to date.
-    ///
-    /// # Errors
-    /// [`LogError`].
     pub(crate) async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, LogError> {
         let pool = pool::connect(options, connections_max).await?;
         sqlx::migrate!("../migrations/log").run(&pool).await?;
@@ -47,17 +43,11 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The guarded pool, for read models in the same database.
-    #[must_use]
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// Appends a batch in one statement and one commit; durable when it returns. Answers in the order of the batch.
-    ///
-    /// # Errors
-    /// [`LogError::Database`]; the batch may or may not be there then, and may be sent again as it is. A caller that
-    /// goes away before the answer leaves it in the same doubt.
+    /// One statement, one commit.
     pub(crate) async fn append(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
         if batch.streams.is_empty() {
             return Ok(Vec::new());
@@ -104,10 +94,6 @@ impl Store {
         Ok(outcomes)
     }
 
-    /// The events of some streams, whole, in the order of each stream.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn streams(&self, streams: &[(MerchantId, StreamName)]) -> Result<Vec<Stored>, LogError> {
         let merchants: Vec<&str> = streams.iter().map(|(merchant, _)| merchant.as_str()).collect();
         let categories: Vec<&str> = streams.iter().map(|(_, stream)| stream.category).collect();
@@ -122,20 +108,12 @@ impl Store {
         Ok(rows.bind(merchants).bind(categories).bind(names).fetch_all(&self.pool).await?)
     }
 
-    /// The next events after a position, in order; at most `limit` and [`READ_EVENTS_MAX`].
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn read(&self, after: Position, limit: i64) -> Result<Vec<Stored>, LogError> {
         let sql =
             sqlx::AssertSqlSafe(format!("{EVENT} {ITS_STREAM} where e.position > $1 order by e.position limit $2"));
         Ok(sqlx::query_as(sql).bind(after).bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
-    /// The next events of some kinds after a position and up to another, in order.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn read_kinds(
         &self,
         (after, up_to): (Position, Position),
@@ -149,10 +127,6 @@ impl Store {
         Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
-    /// The position of the last event.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn head(&self) -> Result<Position, LogError> {
         Ok(sqlx::query_scalar("select position from log_head").fetch_one(&self.pool).await?)
     }

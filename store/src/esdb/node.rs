@@ -209,7 +209,7 @@ impl Node {
             }
             _other => "",
         };
-        LogError::Store(format!("{}: {error}{hint}", self.place))
+        LogError::Store(format!("{}: {}{hint}", self.place, error.to_string().trim_end_matches('.')))
     }
 }
 

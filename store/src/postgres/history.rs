@@ -17,13 +17,6 @@ const WINDOW_EVENTS: i64 = 50_000;
 const SEARCH_MAX: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// A merchant's next events between two positions, in order; at most `limit` and [`READ_EVENTS_MAX`].
-    ///
-    /// Where little of a long history is wanted, it gives up after some seconds with what it has found, which may be
-    /// nothing; `reached` is then before `up_to`.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn history(
         &self,
         merchant: &MerchantId,
@@ -66,11 +59,6 @@ impl Store {
         Ok(Found { events, reached })
     }
 
-    /// The last event that was recorded before a moment; the start, where none was. None where somebody has cut a hole
-    /// into the history and it cannot be found.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn last_before(&self, moment: DateTime<Utc>) -> Result<Option<Position>, LogError> {
         // All up to `low` were recorded before, none after `high`.
         let found = sqlx::query_scalar(
@@ -88,10 +76,6 @@ impl Store {
         Ok(found)
     }
 
-    /// Every merchant who has a history.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
     pub(crate) async fn merchants(&self) -> Result<Vec<String>, LogError> {
         // From name to name along the index, however many streams each has.
         let rows = sqlx::query_scalar(

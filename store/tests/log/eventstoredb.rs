@@ -2,6 +2,7 @@
 //! has its troubles, or somebody who edits it, does to a history.
 
 mod moving;
+mod speed;
 mod troubles;
 
 use crate::database::Database;
