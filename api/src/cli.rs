@@ -121,7 +121,10 @@ fn say(line: impl Display) {
 }
 
 fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
+    // The client tells of every attempt, as an error; the store tells once.
+    let filter = if asked.contains("eventstore") { asked } else { format!("{asked},eventstore=off") };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         logs.compact().init();

@@ -77,6 +77,11 @@ impl Store {
         Ok(index::head(self.pool()).await?.position)
     }
 
+    pub(crate) async fn head_now(&self) -> Result<Position, LogError> {
+        self.catch_up().await?;
+        self.head().await
+    }
+
     /// A database that has a history of its own, or positions of another one, must not get this one's.
     async fn refuse_another_history(&self) -> Result<(), LogError> {
         if sqlx::query_scalar("select position > 0 from log_head").fetch_one(self.pool()).await? {

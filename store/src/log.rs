@@ -350,6 +350,14 @@ impl Log {
         ask!(self, it => it.head())
     }
 
+    /// The same, from the store itself: whether it answers, and what nobody has counted yet.
+    ///
+    /// # Errors
+    /// [`LogError`].
+    pub async fn head_now(&self) -> Result<Position, LogError> {
+        ask!(self, it => it.head_now())
+    }
+
     /// How far the policies have answered the history.
     ///
     /// # Errors

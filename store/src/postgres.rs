@@ -127,6 +127,10 @@ impl Store {
         Ok(rows.bind(limit.clamp(0, READ_EVENTS_MAX)).fetch_all(&self.pool).await?)
     }
 
+    pub(crate) async fn head_now(&self) -> Result<Position, LogError> {
+        self.head().await
+    }
+
     pub(crate) async fn head(&self) -> Result<Position, LogError> {
         Ok(sqlx::query_scalar("select position from log_head").fetch_one(&self.pool).await?)
     }

@@ -3,6 +3,7 @@
 
 use eventstoredb_in_process::Server;
 use mizan_tests::{Client, Service, System};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const DONE: i32 = 0;
@@ -47,13 +48,18 @@ async fn a_story_on_eventstoredb_survives_its_server_and_is_complete() {
     api.done("refund-payment", json!({ "payment_id": "p-0", "refund_id": "r-1", "amount": "2.00", "currency": "EUR" }))
         .await;
 
-    // The server goes away under an order, comes back, and nobody has to ask twice.
+    assert_paid(&api, 1..5).await;
+
+    // The server goes away under an order, comes back, and nobody has to ask twice. What is shown stays.
     server.stop();
+    assert_eq!(api.send(api.bare(Method::GET, "/readyz")).await.status, 503);
+    assert_paid(&api, 1..5).await;
     let client = api.client();
     let asked = tokio::spawn(async move { sale(&client, 5).await });
     tokio::task::yield_now().await;
     server.start_again();
     asked.await.unwrap();
+    api.send(api.bare(Method::GET, "/readyz")).await.ok();
 
     // So does the service, in the middle of everything.
     api.kill();

@@ -162,11 +162,12 @@ impl Node {
             };
             let health = health_after(&error);
             failures += 1;
-            self.is_untold.fetch_or(health != Health::Answered, Ordering::Relaxed);
+            if health != Health::Answered && !self.is_untold.fetch_or(true, Ordering::Relaxed) {
+                tracing::warn!(%error, place = self.place, "EventStoreDB does not answer; it is asked again");
+            }
             if health == Health::Answered || begun.elapsed() >= ASK_MAX {
                 return Err(error);
             }
-            tracing::debug!(%error, place = self.place, "EventStoreDB did not answer; it is asked again");
             if health == Health::Dead || failures % FAILURES_MAX == 0 {
                 self.replace(nth);
             }
@@ -180,7 +181,8 @@ impl Node {
         if self.is_untold.swap(false, Ordering::Relaxed) {
             let ports: Vec<u16> = self.settings.hosts().iter().filter_map(|it| u16::try_from(it.port).ok()).collect();
             let told = nodelay::tell(&ports);
-            tracing::debug!(told, "connections to EventStoreDB do not wait for acknowledgements");
+            tracing::info!(place = self.place, "EventStoreDB answers");
+            tracing::debug!(told, "connections that do not wait for acknowledgements any more");
         }
     }
 
