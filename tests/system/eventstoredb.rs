@@ -59,7 +59,7 @@ async fn a_story_on_eventstoredb_survives_its_server_and_is_complete() {
     tokio::task::yield_now().await;
     server.start_again();
     asked.await.unwrap();
-    api.send(api.bare(Method::GET, "/readyz")).await.ok();
+    assert_eq!(api.send(api.bare(Method::GET, "/readyz")).await.status, 200);
 
     // So does the service, in the middle of everything.
     api.kill();
