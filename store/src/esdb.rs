@@ -91,14 +91,21 @@ impl Store {
                     .to_owned(),
             ));
         }
-        let first = index::after(self.pool(), Position::START, 1).await?;
-        match self.fetch(first, read::Bytes::Checked).await {
-            Err(LogError::Broken { reason, .. }) => Err(LogError::Misplaced(format!(
-                "this database has the positions of another history than the one in EventStoreDB ({reason}); give each \
-                 history a database of its own"
-            ))),
-            other => other.map(|_| ()),
+        let head = self.head().await?;
+        for before in [Position::START, head.before()] {
+            let row = index::after(self.pool(), before, 1).await?;
+            match self.fetch(row, read::Bytes::Checked).await {
+                Err(LogError::Broken { reason, .. }) => {
+                    return Err(LogError::Misplaced(format!(
+                        "this database has the positions of another history than the one in EventStoreDB, or of one that \
+                         went further ({reason}); give each history a database of its own, and after EventStoreDB was \
+                         restored from a backup, a new one"
+                    )));
+                }
+                other => other.map(|_| ())?,
+            }
         }
+        Ok(())
     }
 }
 

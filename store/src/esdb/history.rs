@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 /// After this long, a search answers what it has found so far.
 const SEARCH_MAX: Duration = Duration::from_secs(5);
+/// How many positions one statement looks through.
+const WINDOW_POSITIONS: i64 = 200_000;
 /// How many events are fetched at a time where not every one is wanted.
-const WINDOW_EVENTS: i64 = 2_000;
+const FETCH_EVENTS: i64 = 2_000;
 
 impl Store {
     pub(crate) async fn history(
@@ -23,36 +25,39 @@ impl Store {
         limit: i64,
     ) -> Result<Found, LogError> {
         let limit = limit.clamp(0, READ_EVENTS_MAX);
-        if limit == 0 {
-            return Ok(Found { events: Vec::new(), reached: after });
+        let (mut reached, mut end) = (after, up_to);
+        if let Some(moment) = filter.recorded_from {
+            reached = self.last_before(moment).await?.map_or(reached, |found| reached.max(found));
         }
-        let wanted: Vec<Vec<u8>> = filter.in_metadata().collect();
+        if let Some(moment) = filter.recorded_before {
+            end = self.last_before(moment).await?.map_or(end, |found| end.min(found));
+        }
+        let in_metadata: Vec<Vec<u8>> = filter.in_metadata().collect();
         let begun = Instant::now();
-        let (mut events, mut reached) = (Vec::new(), after);
-        loop {
+        let mut events = Vec::new();
+        while reached < end && begun.elapsed() < SEARCH_MAX {
             let left = limit - i64::try_from(events.len()).unwrap_or(limit);
-            let window = if wanted.is_empty() { left } else { WINDOW_EVENTS };
-            let mut sql = candidates(merchant, filter, (reached, up_to));
-            sql.push(" order by e.position limit ").push_bind(window);
-            let rows: Vec<Row> = sql.build_query_as().fetch_all(self.pool()).await?;
-            let is_last = i64::try_from(rows.len()).is_ok_and(|read| read < window);
-            reached = rows.last().map_or(reached, |it| it.position);
-            for stored in self.fetch(rows, Bytes::Checked).await? {
-                if wanted.iter().all(|bytes| has(&stored, bytes)) {
-                    events.push(stored);
-                }
-                if i64::try_from(events.len()).is_ok_and(|found| found >= limit) {
-                    let reached = events.last().map_or(after, |it: &Stored| it.position);
-                    return Ok(Found { events, reached });
-                }
-            }
-            if is_last {
-                return Ok(Found { events, reached: up_to.max(after) });
-            }
-            if begun.elapsed() >= SEARCH_MAX {
+            if left <= 0 {
                 return Ok(Found { events, reached });
             }
+            // One stream is found by its name; otherwise it is a walk along the positions.
+            let to = if filter.name.is_some() { end } else { end.min(reached.of_nth_after(WINDOW_POSITIONS)) };
+            let most = if in_metadata.is_empty() { left } else { FETCH_EVENTS };
+            let mut sql = candidates(merchant, filter, (reached, to));
+            sql.push(" order by e.position limit ").push_bind(most);
+            let rows: Vec<Row> = sql.build_query_as().fetch_all(self.pool()).await?;
+            let is_whole = i64::try_from(rows.len()).is_ok_and(|found| found < most);
+            reached = if is_whole { to } else { rows.last().map_or(to, |it| it.position) };
+            let wanted = |it: &Stored| in_metadata.iter().all(|bytes| has(it, bytes));
+            let mut found = self.fetch(rows, Bytes::Checked).await?.into_iter().filter(wanted);
+            events.extend(found.by_ref().take(usize::try_from(left).unwrap_or(usize::MAX)));
+            if found.next().is_some() {
+                reached = events.last().map_or(after, |it: &Stored| it.position);
+            }
         }
+        // Nothing after the end of the time that was asked for is wanted.
+        let reached = if reached < end { reached } else { up_to.max(after) };
+        Ok(Found { events, reached })
     }
 
     pub(crate) async fn last_before(&self, moment: DateTime<Utc>) -> Result<Option<Position>, LogError> {
@@ -105,12 +110,6 @@ fn candidates(
     }
     if !filter.kinds.is_empty() {
         sql.push(" and e.kind = any(").push_bind(&filter.kinds).push(")");
-    }
-    if let Some(moment) = filter.recorded_from {
-        sql.push(" and e.recorded_at >= ").push_bind(moment);
-    }
-    if let Some(moment) = filter.recorded_before {
-        sql.push(" and e.recorded_at < ").push_bind(moment);
     }
     sql
 }

@@ -117,6 +117,16 @@ async fn a_database_keeps_one_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_eventstoredb_that_has_lost_its_end_is_not_written_to() {
+    let mut database = Database::on(Server::start()).await;
+    let log = database.log().await;
+    append_one(&log, append("o-1", 0, 3)).await.unwrap();
+    database.server().lose(2);
+    let refused = Log::connect_eventstoredb(database.options(), 2, &database.address()).await.unwrap_err();
+    assert!(matches!(&refused, LogError::Misplaced(text) if text.contains("position 3")), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_append_beyond_the_limit_is_refused_and_nobody_elses() {
     let database = Database::on_eventstoredb().await;
     let log = database.log().await;
