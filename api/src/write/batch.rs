@@ -1,5 +1,8 @@
 //! Deciding and appending what waits, as one batch.
 
+#[cfg(test)]
+mod tests;
+
 use super::{CACHE_STREAMS_MAX, Context, Done, Happened, Job, NotDone};
 use lru::LruCache;
 use mizan_domain::event::{Aggregate, Command, StreamName};
