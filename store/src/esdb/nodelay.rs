@@ -15,7 +15,12 @@ pub(super) fn tell(ports: &[u16]) -> usize {
     else {
         return 0;
     };
-    let numbers = open.flatten().filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
+    // Sockets only: a file that is closed once loses its locks, however often else it is open.
+    let is_socket = |it: &std::fs::DirEntry| {
+        std::fs::read_link(it.path()).is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+    };
+    let sockets = open.flatten().filter(is_socket);
+    let numbers = sockets.filter_map(|it| it.file_name().to_str()?.parse::<i32>().ok());
     let told = numbers.filter(|number| {
         let Ok(socket) = pidfd_getfd(&process, *number, PidfdGetfdFlags::empty()) else { return false };
         let leads_there = getpeername(&socket).ok().flatten().is_some_and(|peer: SocketAddrAny| {
