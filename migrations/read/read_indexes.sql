@@ -29,3 +29,4 @@ create index plan_installments_by_due_date on plan_installments (merchant_id, du
     where not is_settled;
 create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);
 create index plan_history_unwindings on plan_history (merchant_id, plan_id) where kind = 'unwound';
+create index onchain_addresses_by_watching on onchain_addresses (chain, watched_until);

@@ -311,3 +311,41 @@ create table customers (
     position bigint not null,
     primary key (merchant_id, customer_id)
 ) with (fillfactor = 80);
+
+-- Watch-only wallets.
+create table wallets (
+    merchant_id text collate "C" not null,
+    wallet_id text collate "C" not null,
+    chain text collate "C" not null,
+    script text collate "C" not null,
+    account_key text collate "C" not null,
+    label text collate "C",
+    allocated bigint not null,
+    used bigint not null,
+    unused_in_a_row bigint not null,
+    is_beyond_gap boolean not null,
+    opened_at timestamptz not null,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, wallet_id)
+) with (fillfactor = 80);
+
+-- Which address belongs to which invoice, and until when watchers look at it.
+create table onchain_addresses (
+    merchant_id text collate "C" not null,
+    wallet_id text collate "C" not null,
+    index bigint not null,
+    chain text collate "C" not null,
+    address text collate "C" not null,
+    invoice_id text collate "C" not null,
+    customer_id text collate "C",
+    asset text collate "C" not null,
+    decimals integer not null,
+    confirming json not null,
+    is_used boolean not null,
+    watched_until timestamptz not null,
+    allocated_at timestamptz not null,
+    position bigint not null,
+    primary key (merchant_id, wallet_id, index)
+) with (fillfactor = 80);

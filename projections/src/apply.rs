@@ -1,7 +1,7 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
 use crate::{
-    accounts, clocks, credit_lines, customers, journal, orders, payments, periods, plans, statements, takings,
+    accounts, clocks, credit_lines, customers, journal, onchain, orders, payments, periods, plans, statements, takings,
 };
 use chrono::{NaiveTime, SubsecRound};
 use mizan_domain::event::Event;
@@ -51,7 +51,8 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
     credit_lines::apply(tx, batch).await?;
     clocks::apply(tx, batch).await?;
     periods::apply(tx, batch).await?;
-    customers::apply(tx, batch).await
+    customers::apply(tx, batch).await?;
+    onchain::apply(tx, batch).await
 }
 
 /// When an event happened, as PostgreSQL can keep it: in microseconds.

@@ -1,7 +1,8 @@
 //! What the past is made of: which tables follow which streams, and which are only ever added to.
 
 use crate::apply::NotApplied;
-use crate::{clocks, credit_lines, customers, orders, payments, plans};
+use crate::{clocks, credit_lines, customers, onchain, orders, payments, plans};
+use mizan_domain::onchain::wallet;
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
 use sqlx::PgConnection;
@@ -24,6 +25,7 @@ pub(crate) enum Streams {
     Credit,
     Clock,
     Customers,
+    Wallets,
 }
 
 /// A table of such rows.
@@ -51,6 +53,7 @@ impl Streams {
             Self::Credit => credit::Credit::CATEGORY,
             Self::Clock => clock::Clock::CATEGORY,
             Self::Customers => customer::Customer::CATEGORY,
+            Self::Wallets => wallet::Wallet::CATEGORY,
         }
     }
 
@@ -62,6 +65,7 @@ impl Streams {
             Self::Plans => "plan_id",
             Self::Credit | Self::Customers => "customer_id",
             Self::Clock => "'merchant'",
+            Self::Wallets => "wallet_id",
         }
     }
 
@@ -76,6 +80,7 @@ impl Streams {
             Self::Credit => &const { [many("credit_lines")] },
             Self::Clock => &const { [one("clocks")] },
             Self::Customers => &const { [one("customers")] },
+            Self::Wallets => &const { [one("wallets"), many("onchain_addresses")] },
         }
     }
 
@@ -88,6 +93,7 @@ impl Streams {
             Self::Credit => credit_lines::apply(tx, batch).await,
             Self::Clock => clocks::apply(tx, batch).await,
             Self::Customers => customers::apply(tx, batch).await,
+            Self::Wallets => onchain::wallets::apply(tx, batch).await,
         }
     }
 }
