@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chains;
 pub mod embedded;
 pub mod log;
 pub mod pool;
