@@ -30,3 +30,6 @@ create index plan_installments_by_due_date on plan_installments (merchant_id, du
 create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);
 create index plan_history_unwindings on plan_history (merchant_id, plan_id) where kind = 'unwound';
 create index onchain_addresses_by_watching on onchain_addresses (chain, watched_until);
+create index deposits_by_time on deposits (merchant_id, first_seen_at, deposit_id);
+create index deposits_by_invoice on deposits (merchant_id, invoice_id, deposit_id);
+create index deposits_unfinished on deposits (chain, first_seen_at) where state in ('seen', 'confirmed', 'orphaned');

@@ -2,7 +2,7 @@
 
 use crate::apply::NotApplied;
 use crate::{clocks, credit_lines, customers, onchain, orders, payments, plans};
-use mizan_domain::onchain::wallet;
+use mizan_domain::onchain::{deposit, holding, wallet};
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
 use sqlx::PgConnection;
@@ -26,6 +26,8 @@ pub(crate) enum Streams {
     Clock,
     Customers,
     Wallets,
+    Deposits,
+    Holdings,
 }
 
 /// A table of such rows.
@@ -54,6 +56,8 @@ impl Streams {
             Self::Clock => clock::Clock::CATEGORY,
             Self::Customers => customer::Customer::CATEGORY,
             Self::Wallets => wallet::Wallet::CATEGORY,
+            Self::Deposits => deposit::Deposit::CATEGORY,
+            Self::Holdings => holding::Holding::CATEGORY,
         }
     }
 
@@ -66,6 +70,8 @@ impl Streams {
             Self::Credit | Self::Customers => "customer_id",
             Self::Clock => "'merchant'",
             Self::Wallets => "wallet_id",
+            Self::Deposits => "deposit_id",
+            Self::Holdings => "holding_id",
         }
     }
 
@@ -81,6 +87,8 @@ impl Streams {
             Self::Clock => &const { [one("clocks")] },
             Self::Customers => &const { [one("customers")] },
             Self::Wallets => &const { [one("wallets"), many("onchain_addresses")] },
+            Self::Deposits => &const { [one("deposits")] },
+            Self::Holdings => &const { [one("holdings")] },
         }
     }
 
@@ -94,6 +102,8 @@ impl Streams {
             Self::Clock => clocks::apply(tx, batch).await,
             Self::Customers => customers::apply(tx, batch).await,
             Self::Wallets => onchain::wallets::apply(tx, batch).await,
+            Self::Deposits => onchain::deposits::apply(tx, batch).await,
+            Self::Holdings => onchain::holdings::apply(tx, batch).await,
         }
     }
 }
