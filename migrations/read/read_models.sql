@@ -350,6 +350,54 @@ create table onchain_addresses (
     primary key (merchant_id, wallet_id, index)
 ) with (fillfactor = 80);
 
+-- Invoices that are paid on chains.
+create table invoices (
+    merchant_id text collate "C" not null,
+    invoice_id text collate "C" not null,
+    order_id text collate "C",
+    customer_id text collate "C",
+    currency text collate "C" not null,
+    price numeric not null,
+    asset text collate "C" not null,
+    decimals integer not null,
+    due numeric not null,
+    rate text collate "C" not null,
+    source text collate "C" not null,
+    spread text collate "C" not null,
+    quoted_at timestamptz not null,
+    expires_at timestamptz not null,
+    watched_until timestamptz not null,
+    terms json not null,
+    wallet_id text collate "C" not null,
+    chain text collate "C" not null,
+    address text collate "C" not null,
+    link text collate "C",
+    funding text collate "C" not null,
+    funding_confirmed text collate "C" not null,
+    payment_window text collate "C" not null,
+    settlement text collate "C" not null,
+    seen numeric not null,
+    confirmed numeric not null,
+    missing numeric not null,
+    excess numeric not null,
+    worth numeric not null,
+    left_over numeric not null,
+    needs_attention boolean not null,
+    attention json not null,
+    times_settled bigint not null,
+    payment_id text collate "C",
+    is_cancelled boolean not null,
+    reference text collate "C",
+    deposits json not null,
+    refunds json not null,
+    wakes_at timestamptz,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, invoice_id)
+) with (fillfactor = 70);
+
 -- One row an output or token transfer that watchers told of.
 create table deposits (
     merchant_id text collate "C" not null,
@@ -415,4 +463,43 @@ create table holdings (
     revision bigint not null,
     position bigint not null,
     primary key (merchant_id, holding_id)
+) with (fillfactor = 70);
+
+-- Coins that somebody is to be paid.
+create table payouts (
+    merchant_id text collate "C" not null,
+    payout_id text collate "C" not null,
+    asset text collate "C" not null,
+    decimals integer not null,
+    state text collate "C" not null,
+    purpose text collate "C" not null,
+    invoice_id text collate "C",
+    refund_id text collate "C",
+    customer_id text collate "C",
+    amount numeric not null,
+    currency text collate "C" not null,
+    value numeric not null,
+    is_in_money boolean not null,
+    price_revision bigint not null,
+    rate text collate "C",
+    destination text collate "C" not null,
+    requested_by text collate "C" not null,
+    reason text collate "C",
+    rules json not null,
+    approvals_needed bigint not null,
+    approvals json not null,
+    transaction text collate "C",
+    transactions json not null,
+    fee numeric,
+    fee_asset text collate "C",
+    is_over_fee_cap boolean not null,
+    ended_by text collate "C",
+    ended_reason text collate "C",
+    withheld text collate "C",
+    requested_at timestamptz not null,
+    ended_at timestamptz,
+    updated_at timestamptz not null,
+    revision bigint not null,
+    position bigint not null,
+    primary key (merchant_id, payout_id)
 ) with (fillfactor = 70);

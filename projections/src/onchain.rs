@@ -6,6 +6,8 @@
 pub mod addresses;
 pub mod deposits;
 pub mod holdings;
+pub mod invoices;
+pub mod payouts;
 mod rows;
 mod unfinished;
 pub mod wallets;
@@ -17,6 +19,8 @@ pub use unfinished::{Unfinished, unfinished};
 
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
     wallets::apply(tx, batch).await?;
+    invoices::apply(tx, batch).await?;
     deposits::apply(tx, batch).await?;
-    holdings::apply(tx, batch).await
+    holdings::apply(tx, batch).await?;
+    payouts::apply(tx, batch).await
 }

@@ -61,7 +61,7 @@ pub(crate) async fn index_next(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::raw_sql(
         "analyze orders, payments, accounts, journal, statement_lines, takings, plans, plan_installments, \
          plan_history, plan_agreements, credit_lines, clocks, periods, customers, wallets, onchain_addresses, \
-         deposits, holdings",
+         invoices, deposits, holdings, payouts",
     )
     .execute(&mut *tx)
     .await?;
