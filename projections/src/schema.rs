@@ -60,7 +60,8 @@ pub(crate) async fn index_next(pool: &PgPool) -> sqlx::Result<()> {
     // Without it the first queries after the flip would be planned for empty tables.
     sqlx::raw_sql(
         "analyze orders, payments, accounts, journal, statement_lines, takings, plans, plan_installments, \
-         plan_history, plan_agreements, credit_lines, clocks, periods, customers, wallets, onchain_addresses",
+         plan_history, plan_agreements, credit_lines, clocks, periods, customers, wallets, onchain_addresses, \
+         invoices, deposits, holdings, payouts",
     )
     .execute(&mut *tx)
     .await?;
