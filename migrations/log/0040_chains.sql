@@ -8,7 +8,7 @@ create schema chains;
 
 create table chains.cursors (
     chain text collate "C" primary key,
-    -- The number of the last look at the chain. It only rises.
+    -- The number of the last look at the chain. It only rises, and begins with the clock's milliseconds.
     sequence bigint not null check (sequence >= 0),
     -- The height up to which the chain says that nothing changes any more.
     finalized bigint,

@@ -21,7 +21,7 @@ use sqlx::types::Json;
 use sqlx::{Connection, FromRow, PgConnection, PgPool};
 
 /// The newest blocks that are kept: a chain that goes back further is not followed.
-pub const BLOCKS_KEPT: i64 = 1_024;
+pub const BLOCKS_KEPT: i64 = 512;
 /// A transaction that is in no block is not looked for any longer.
 const OPEN_DAYS_MAX: i32 = 30;
 

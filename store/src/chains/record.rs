@@ -74,9 +74,12 @@ impl Lead {
         let chain = self.chain.to_string();
         let mut tx = self.connection.begin().await?;
         let look: i64 = sqlx::query_scalar(
-            "insert into chains.cursors (chain, sequence, finalized) values ($1, 1, $2) \
-             on conflict (chain) do update set sequence = cursors.sequence + 1, recorded_at = clock_timestamp(), \
-                 finalized = greatest(cursors.finalized, excluded.finalized) returning sequence",
+            // From the clock, so that looks are numbered on rightly also where these tables were lost or restored.
+            "insert into chains.cursors (chain, sequence, finalized) \
+             values ($1, (extract(epoch from clock_timestamp()) * 1000)::bigint, $2) \
+             on conflict (chain) do update set sequence = greatest(cursors.sequence + 1, excluded.sequence), \
+                 finalized = greatest(cursors.finalized, excluded.finalized), recorded_at = clock_timestamp() \
+             returning sequence",
         )
         .bind(&chain)
         .bind(seen.finalized.map(number))
