@@ -126,5 +126,6 @@ async fn signed(engine: &Engine, text: impl Fn(&str) -> String) -> Result<String
             NotDone::Unavailable(format!("the trial balance cannot be signed now: {why}"))
         }
         SealError::Database(error) => NotDone::Unavailable(error.to_string()),
+        SealError::Log(error) => NotDone::Unavailable(error.to_string()),
     })
 }

@@ -39,6 +39,10 @@ struct Cli {
     /// runs in the data directory
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
+    /// An EventStoreDB that keeps the history, for example esdb://user:secret@host:2113?tls=true; PostgreSQL then has the
+    /// read models and the positions. Better in the environment: others on the machine can see a command line
+    #[arg(long, global = true, env = "MIZAN_STORE", hide_env_values = true, value_name = "ADDRESS")]
+    store: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,7 +53,7 @@ enum Command {
     Serve(serve::Args),
     /// Serve with demonstration data, and print what to try
     Demo(serve::Args),
-    /// Do the commands of a file, one JSON object a line; safe to run twice
+    /// Do the commands of a file, one JSON object a line; safe to run twice. Or take over a whole history
     Import(import::Args),
     /// Fold the whole history, check it, and print counts, balances and speed
     Replay(replay::Args),
@@ -73,7 +77,8 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let place = Place { database_url: cli.database_url, data_dir: cli.data_dir.unwrap_or_else(default_data_dir) };
+    let data_dir = cli.data_dir.unwrap_or_else(default_data_dir);
+    let place = Place { database_url: cli.database_url, store: cli.store, data_dir };
     log_to_stderr(match cli.command {
         Command::Serve(_) => "info",
         Command::Demo(_) => "warn",
@@ -116,7 +121,10 @@ fn say(line: impl Display) {
 }
 
 fn log_to_stderr(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
+    // The client tells of every attempt, as an error; the store tells once.
+    let filter = if asked.contains("eventstore") { asked } else { format!("{asked},eventstore=off") };
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(default));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         logs.compact().init();

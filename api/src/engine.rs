@@ -32,6 +32,8 @@ pub const CONNECTIONS_MAX: u32 = 24;
 pub struct Place {
     /// A PostgreSQL server of your own; without it a private cluster runs in the data directory.
     pub database_url: Option<String>,
+    /// An EventStoreDB that keeps the history, as `esdb://...`; without it PostgreSQL keeps that too.
+    pub store: Option<String>,
     /// The private cluster, and the API key.
     pub data_dir: PathBuf,
 }
@@ -101,7 +103,11 @@ pub async fn open_log(place: &Place) -> Result<(Log, Option<Cluster>), StartErro
             (cluster.connect_options(), Some(cluster))
         }
     };
-    Ok((Log::connect(options, CONNECTIONS_MAX).await?, cluster))
+    let log = match &place.store {
+        Some(address) => Log::connect_eventstoredb(options, CONNECTIONS_MAX, address).await,
+        None => Log::connect(options, CONNECTIONS_MAX).await,
+    };
+    Ok((log?, cluster))
 }
 
 impl Engine {

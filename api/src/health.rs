@@ -6,7 +6,12 @@ use crate::server::Settings;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::timeout;
 use utoipa::ToSchema;
+
+/// A log that takes longer to say where it ends does not answer.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Whether the service can work, part by part.
 #[derive(Serialize, ToSchema)]
@@ -119,7 +124,8 @@ pub(crate) async fn metrics(engine: web::Data<Engine>, settings: web::Data<Setti
 }
 
 async fn readiness(engine: &Engine) -> Readiness {
-    let head = engine.log.head().await.ok().map(mizan_store::Position::number);
+    let head = timeout(ANSWER_MAX, engine.log.head_now()).await.ok().and_then(Result::ok);
+    let head = head.map(mizan_store::Position::number);
     let state = engine.projector.state();
     let position = state.position.number();
     let halted = state.halted.map(|it| it.to_string());

@@ -222,6 +222,7 @@ impl From<NotDone> for Problem {
             }
             NotDone::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "stale_revision", detail),
             NotDone::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail),
+            NotDone::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "events_too_large", detail),
             NotDone::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail),
             NotDone::Unavailable(_) => Self::unavailable("the event log does not answer; send the same command again"),
             NotDone::Contended => Self { retryable: true, ..Self::new(StatusCode::CONFLICT, "contended", detail) },

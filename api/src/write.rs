@@ -131,6 +131,14 @@ pub enum NotDone {
     /// A stored event cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// The store takes no event of this size.
+    #[error("the command makes {bytes} bytes of events, and the event log takes {bytes_max} at once; say it in parts")]
+    TooLarge {
+        /// What it makes.
+        bytes: usize,
+        /// What the store takes.
+        bytes_max: usize,
+    },
     /// Other processes changed the stream each time.
     #[error("the stream was changed by others at every attempt; send the command again")]
     Contended,

@@ -69,7 +69,7 @@ impl Shop {
 
 pub(crate) async fn run(dir: &Path, args: &Args) -> Outcome {
     let start: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
-    let engine = Engine::start(&Place { database_url: None, data_dir: dir.to_owned() }).await?;
+    let engine = Engine::start(&Place { database_url: None, store: None, data_dir: dir.to_owned() }).await?;
     let mut shop =
         Shop { engine, merchant: MerchantId::parse("bench")?, actor: Text::parse("bench")?, now: start };
     let mut random = SmallRng::seed_from_u64(args.seed);

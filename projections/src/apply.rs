@@ -41,18 +41,28 @@ impl From<sqlx::Error> for NotApplied {
 
 /// Applies a batch to every read model of the schema that the transaction's search path names.
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    streams(tx, batch).await?;
+    books(tx, batch).await
+}
+
+/// Applies a batch to the read models that have a row for each stream.
+pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
     orders::apply(tx, batch).await?;
     payments::apply(tx, batch).await?;
+    plans::apply(tx, batch).await?;
+    credit_lines::apply(tx, batch).await?;
+    clocks::apply(tx, batch).await?;
+    customers::apply(tx, batch).await?;
+    onchain::apply(tx, batch).await
+}
+
+/// Applies a batch to the read models that are added to, whose tables are not those of the others.
+pub(crate) async fn books(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
     accounts::apply(tx, batch).await?;
     journal::apply(tx, batch).await?;
     statements::apply(tx, batch).await?;
     takings::apply(tx, batch).await?;
-    plans::apply(tx, batch).await?;
-    credit_lines::apply(tx, batch).await?;
-    clocks::apply(tx, batch).await?;
-    periods::apply(tx, batch).await?;
-    customers::apply(tx, batch).await?;
-    onchain::apply(tx, batch).await
+    periods::apply(tx, batch).await
 }
 
 /// When an event happened, as PostgreSQL can keep it: in microseconds.

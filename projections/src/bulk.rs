@@ -1,10 +1,13 @@
-//! Many rows in one statement: rows that may be there already go in as one JSON parameter, new rows by COPY.
+//! Many rows in one statement: rows that may be there already go in as one JSON parameter, new rows by COPY, which costs
+//! the database far less.
 
 use crate::amount::Amount;
 use mizan_domain::id::MerchantId;
 use mizan_domain::order::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::PgConnection;
+use std::collections::HashMap;
 use std::fmt::{Display, Write};
 
 /// The statement that writes rows of a table from one JSON parameter, whether they are there or not.
@@ -18,6 +21,27 @@ macro_rules! upsert {
     };
 }
 
+/// A table whose rows change: how a row is put there for the first time, and how it is written over.
+pub(crate) struct Table {
+    pub(crate) columns: &'static [&'static str],
+    pub(crate) copy: &'static str,
+    pub(crate) upsert: &'static str,
+}
+
+/// A [`Table`] by its columns, which the rows have as fields; the first is the merchant.
+macro_rules! table {
+    ($table:ident, key ($($key:ident),+), rest ($($column:ident),+ $(,)?)) => {
+        crate::bulk::Table {
+            columns: &[$(stringify!($key),)+ $(stringify!($column)),+],
+            copy: concat!(
+                "copy ", stringify!($table), " (", crate::bulk::listed!($($key),+), ", ",
+                crate::bulk::listed!($($column),+), ") from stdin"
+            ),
+            upsert: crate::bulk::upsert!($table, key($($key),+), rest($($column),+)),
+        }
+    };
+}
+
 /// Names with commas between them.
 macro_rules! listed {
     ($first:ident $(, $name:ident)*) => { concat!(stringify!($first) $(, ", ", stringify!($name))*) };
@@ -26,7 +50,7 @@ macro_rules! listed {
     };
 }
 
-pub(crate) use {listed, upsert};
+pub(crate) use {listed, table, upsert};
 
 /// A row with the merchant that it belongs to, which answers leave out.
 #[derive(Serialize)]
@@ -57,6 +81,33 @@ pub(crate) async fn write<'a, R: Serialize + 'a>(
     Ok(())
 }
 
+/// Writes rows of a table; those that are new must not be there yet.
+pub(crate) async fn save<'a, R: Serialize + 'a>(
+    tx: &mut PgConnection,
+    table: &Table,
+    rows: impl Iterator<Item = (&'a MerchantId, &'a R, IsNew)>,
+) -> sqlx::Result<()> {
+    let (mut copy, mut known, mut json) = (Copy::default(), Vec::new(), Vec::new());
+    for (merchant, row, is_new) in rows {
+        if is_new == IsNew::No {
+            known.push((merchant, row));
+            continue;
+        }
+        json.clear();
+        serde_json::to_writer(&mut json, row).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        copy.json(merchant, table.columns, &json).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    }
+    copy.send(tx, table.copy).await?;
+    write(tx, table.upsert, known.into_iter()).await
+}
+
+/// Whether a row is written for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IsNew {
+    Yes,
+    No,
+}
+
 /// New rows in the text format of COPY: tabs between values, a line for each row.
 #[derive(Default)]
 pub(crate) struct Copy {
@@ -71,6 +122,16 @@ impl Copy {
     }
 
     pub(crate) fn text(&mut self, value: &str) -> &mut Self {
+        if value.contains(['\\', '\t', '\n', '\r']) {
+            self.escaped(value);
+        } else {
+            self.text.push_str(value);
+        }
+        self.text.push('\t');
+        self
+    }
+
+    fn escaped(&mut self, value: &str) {
         for c in value.chars() {
             match c {
                 '\\' => self.text.push_str("\\\\"),
@@ -80,8 +141,6 @@ impl Copy {
                 plain => self.text.push(plain),
             }
         }
-        self.text.push('\t');
-        self
     }
 
     pub(crate) fn optional(&mut self, value: Option<&str>) -> &mut Self {
@@ -92,6 +151,25 @@ impl Copy {
                 self
             }
         }
+    }
+
+    /// A row as the JSON object that the other way into the table takes, so that both keep the same text.
+    fn json(&mut self, merchant: &MerchantId, columns: &[&str], object: &[u8]) -> serde_json::Result<()> {
+        let fields: HashMap<&str, &RawValue> = serde_json::from_slice(object)?;
+        self.text(merchant.as_str());
+        for column in columns.iter().skip(1) {
+            let value = fields.get(column).map_or("null", |it| it.get());
+            match value.as_bytes() {
+                b"null" => self.optional(None),
+                [b'"', ..] => match value.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
+                    Some(plain) if !plain.contains('\\') => self.text(plain),
+                    Some(_) | None => self.text(&serde_json::from_str::<String>(value)?),
+                },
+                [..] => self.text(value),
+            };
+        }
+        self.end();
+        Ok(())
     }
 
     /// A number, an id: what never contains a tab or a backslash.

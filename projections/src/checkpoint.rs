@@ -5,7 +5,7 @@
 //! be left behind by anybody. The checkpoint moves by compare-and-set before anything else is written, so a runner that
 //! counted on other tables (before a rebuild took their place) or on an older position writes nothing.
 
-use crate::apply::{NotApplied, apply};
+use crate::apply::{self, NotApplied, apply};
 use crate::schema;
 use mizan_store::{PgPool, Position, Recorded, pool};
 use sqlx::{FromRow, PgConnection};
@@ -62,13 +62,7 @@ pub(crate) async fn apply_batch(
 ) -> Result<Applied, NotApplied> {
     let Some(last) = batch.last() else { return Ok(Applied::Yes) };
     let mut tx = pool::transaction(pool).await?;
-    // What a power cut takes, rows and checkpoint together, is applied again from the log.
-    let setting = sqlx::query_scalar(
-        "select case when $1 then pg_try_advisory_xact_lock($2) else true end \
-         from set_config('synchronous_commit', 'off', true) as fast, set_config('search_path', $3, true) as entered",
-    );
-    let is_shared = guard == Guard::Shared;
-    if !setting.bind(is_shared).bind(RUNNER_LOCK).bind(schema).fetch_one(&mut *tx).await? {
+    if !enter(&mut tx, schema, guard).await? {
         tx.rollback().await?;
         return Ok(Applied::Busy);
     }
@@ -77,13 +71,47 @@ pub(crate) async fn apply_batch(
         tx.rollback().await?;
         return Ok(Applied::Moved);
     }
-    if let Err(not_applied) = apply(&mut tx, batch).await {
+    let applied = match guard {
+        Guard::Shared => apply(&mut tx, batch).await,
+        Guard::Alone => side_by_side(pool, schema, &mut tx, batch).await,
+    };
+    if let Err(not_applied) = applied {
         // As above: whoever tries again finds the lock free.
         tx.rollback().await?;
         return Err(not_applied);
     }
     tx.commit().await?;
     Ok(Applied::Yes)
+}
+
+/// Sets the transaction up, and takes the lock where others may want it; false where they have it.
+async fn enter(tx: &mut PgConnection, schema: &str, guard: Guard) -> sqlx::Result<bool> {
+    // What a power cut takes, rows and checkpoint together, is applied again from the log.
+    let setting = sqlx::query_scalar(
+        "select case when $1 then pg_try_advisory_xact_lock($2) else true end \
+         from set_config('synchronous_commit', 'off', true) as fast, set_config('search_path', $3, true) as entered",
+    );
+    setting.bind(guard == Guard::Shared).bind(RUNNER_LOCK).bind(schema).fetch_one(tx).await
+}
+
+/// Applies a batch in two transactions at once, on two cores, for tables that are not live yet. Whoever dies between the
+/// two commits leaves rows that are added a second time: their keys are made when all rows are there, and refuse them.
+async fn side_by_side(
+    pool: &PgPool,
+    schema: &str,
+    tx: &mut PgConnection,
+    batch: &[Recorded],
+) -> Result<(), NotApplied> {
+    let mut second = pool::transaction(pool).await?;
+    enter(&mut second, schema, Guard::Alone).await?;
+    let (streams, books) = tokio::join!(apply::streams(tx, batch), apply::books(&mut second, batch));
+    match streams.and(books) {
+        Ok(()) => Ok(second.commit().await?),
+        Err(not_applied) => {
+            second.rollback().await?;
+            Err(not_applied)
+        }
+    }
 }
 
 async fn advance(tx: &mut PgConnection, from: &Mark, to: Position) -> sqlx::Result<bool> {

@@ -8,7 +8,7 @@ mod status;
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, IsNew, Table, table};
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 pub use status::{OrderPaymentStatus, OrderStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -94,15 +94,21 @@ struct Known {
 
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<OrderRow>> = BTreeMap::new();
+    // With the first event of its stream a row begins.
+    let mut new: BTreeSet<Key> = BTreeSet::new();
     for it in batch {
         if let Event::Order(_) = it.event {
-            touched.insert((it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id)), None);
+            let key = (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
+            if it.revision == 1 {
+                new.insert(key.clone());
+            }
+            touched.insert(key, None);
         }
     }
     if touched.is_empty() {
         return Ok(());
     }
-    load(tx, &mut touched).await?;
+    load(tx, &mut touched, &new).await?;
     for recorded in batch {
         let Event::Order(event) = &recorded.event else { continue };
         let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
@@ -113,13 +119,21 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
     for row in touched.values_mut().flatten() {
         row.settle().map_err(|it| it.at(row.position))?;
     }
-    let rows = touched.iter().filter_map(|((merchant, _), row)| Some((merchant, row.as_ref()?)));
-    Ok(bulk::write(tx, SAVE, rows).await?)
+    let is_new = |key| if new.contains(key) { IsNew::Yes } else { IsNew::No };
+    let rows = touched.iter().filter_map(|(key, row)| Some((&key.0, row.as_ref()?, is_new(key))));
+    Ok(bulk::save(tx, &TABLE, rows).await?)
 }
 
-async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<OrderRow>>) -> sqlx::Result<()> {
+async fn load(
+    tx: &mut PgConnection,
+    touched: &mut BTreeMap<Key, Option<OrderRow>>,
+    new: &BTreeSet<Key>,
+) -> sqlx::Result<()> {
     let (merchants, ids): (Vec<&str>, Vec<&str>) =
-        touched.keys().map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+        touched.keys().filter(|key| !new.contains(key)).map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let known: Vec<Known> = sqlx::query_as(
         "select orders.* from unnest($1::text[], $2::text[]) as touched(merchant_id, order_id) \
          join orders using (merchant_id, order_id)",
@@ -135,7 +149,7 @@ async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<OrderRow
     Ok(())
 }
 
-const SAVE: &str = upsert!(
+static TABLE: Table = table!(
     orders,
     key(merchant_id, order_id),
     rest(

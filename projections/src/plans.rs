@@ -14,7 +14,7 @@ mod waking;
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, IsNew, Table, table};
 use crate::past::{Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
@@ -32,7 +32,7 @@ use mizan_domain::plan::{self, Agreement, Standing, Status};
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 pub use view::{HISTORY_SHOWN_MAX, PlanView, get};
@@ -131,15 +131,21 @@ struct Known {
 
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<PlanRow>> = BTreeMap::new();
+    // With the first event of its stream a row begins.
+    let mut new: BTreeSet<Key> = BTreeSet::new();
     for it in batch {
         if let Event::Plan(_) = it.event {
-            touched.insert((it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id)), None);
+            let key = (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
+            if it.revision == 1 {
+                new.insert(key.clone());
+            }
+            touched.insert(key, None);
         }
     }
     if touched.is_empty() {
         return Ok(());
     }
-    load(tx, &mut touched).await?;
+    load(tx, &mut touched, &new).await?;
     for recorded in batch {
         let Event::Plan(event) = &recorded.event else { continue };
         let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
@@ -147,16 +153,24 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(
             fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
         }
     }
-    let rows = touched.iter().filter_map(|((merchant, _), row)| Some((merchant, row.as_ref()?)));
-    bulk::write(tx, SAVE, rows).await?;
+    let is_new = |key| if new.contains(key) { IsNew::Yes } else { IsNew::No };
+    let rows = touched.iter().filter_map(|(key, row)| Some((&key.0, row.as_ref()?, is_new(key))));
+    bulk::save(tx, &TABLE, rows).await?;
     installments::apply(tx, batch).await?;
     history::apply(tx, batch).await?;
     agreements::apply(tx, batch).await
 }
 
-async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<PlanRow>>) -> sqlx::Result<()> {
+async fn load(
+    tx: &mut PgConnection,
+    touched: &mut BTreeMap<Key, Option<PlanRow>>,
+    new: &BTreeSet<Key>,
+) -> sqlx::Result<()> {
     let (merchants, ids): (Vec<&str>, Vec<&str>) =
-        touched.keys().map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+        touched.keys().filter(|key| !new.contains(key)).map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let known: Vec<Known> = sqlx::query_as(
         "select plans.* from unnest($1::text[], $2::text[]) as touched(merchant_id, plan_id) \
          join plans using (merchant_id, plan_id)",
@@ -172,7 +186,7 @@ async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<PlanRow>
     Ok(())
 }
 
-const SAVE: &str = upsert!(
+static TABLE: Table = table!(
     plans,
     key(merchant_id, plan_id),
     rest(

@@ -70,9 +70,11 @@ impl From<LogError> for QueryError {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Database(error) => Self::Database(error),
-            LogError::Migration(_) | LogError::UnknownOutcome(_) => {
-                Self::Database(sqlx::Error::Protocol(error.to_string()))
-            }
+            LogError::Migration(_)
+            | LogError::UnknownOutcome(_)
+            | LogError::Store(_)
+            | LogError::Broken { .. }
+            | LogError::Misplaced(_) => Self::Database(sqlx::Error::Protocol(error.to_string())),
         }
     }
 }

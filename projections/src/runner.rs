@@ -150,11 +150,15 @@ impl Runner {
 }
 
 async fn read(log: &Log, after: Position, limit: i64) -> Result<Read, Trouble> {
-    let stored = log.read(after, limit).await.map_err(|error| match error {
-        LogError::Database(error) => Trouble::Passing(error),
-        other => Trouble::Passing(sqlx::Error::Protocol(other.to_string())),
-    })?;
-    let mut read = Read { after, events: Vec::with_capacity(stored.len()), stopped: None };
+    let (stored, stopped) = match log.read(after, limit).await {
+        // What comes before it is good.
+        Err(LogError::Broken { after: good, reason }) => {
+            let before = log.read(after, good.number() - after.number()).await;
+            (before.map_err(passing)?, Some((good.of_nth_after(1), reason)))
+        }
+        other => (other.map_err(passing)?, None),
+    };
+    let mut read = Read { after, events: Vec::with_capacity(stored.len()), stopped };
     for it in stored {
         match Recorded::try_from(it) {
             Ok(recorded) => read.events.push(recorded),
@@ -165,6 +169,13 @@ async fn read(log: &Log, after: Position, limit: i64) -> Result<Read, Trouble> {
         }
     }
     Ok(read)
+}
+
+fn passing(error: LogError) -> Trouble {
+    Trouble::Passing(match error {
+        LogError::Database(error) => error,
+        other => sqlx::Error::Protocol(other.to_string()),
+    })
 }
 
 /// Whether the same statement may succeed later, without anybody changing program or data.

@@ -1,14 +1,17 @@
 //! Where facts are kept: append, read, follow.
 //!
-//! The log is one gapless history in PostgreSQL. This crate moves bytes: it decides nothing, and it never edits or
-//! deletes what was written.
+//! The log is one gapless history, in PostgreSQL or in EventStoreDB. This crate moves bytes: it decides nothing, and it
+//! never edits or deletes what was written.
 
 #![forbid(unsafe_code)]
 
 pub mod chains;
 pub mod embedded;
+#[cfg(feature = "eventstoredb")]
+pub mod esdb;
 pub mod log;
 pub mod pool;
+pub mod postgres;
 pub mod recorded;
 pub mod seal;
 pub mod vault;

@@ -29,6 +29,8 @@ pub enum Place {
 #[derive(Debug)]
 pub struct System {
     place: Place,
+    /// Where an EventStoreDB keeps the history.
+    store: Option<String>,
     scratch: Scratch,
     _permit: SemaphorePermit<'static>,
 }
@@ -58,7 +60,12 @@ impl System {
     /// One at a place.
     pub async fn at(place: Place) -> Self {
         let permit = SYSTEMS.acquire().await.unwrap();
-        Self { place, scratch: Scratch::new(), _permit: permit }
+        Self { place, store: None, scratch: Scratch::new(), _permit: permit }
+    }
+
+    /// One whose history an EventStoreDB keeps; the rest is in an empty database of the shared cluster.
+    pub async fn on_eventstoredb(address: String) -> Self {
+        Self { store: Some(address), ..Self::new().await }
     }
 
     /// Starts a service and waits until it takes requests.
@@ -99,6 +106,9 @@ impl System {
         command.arg("--data-dir").arg(self.data_dir()).env("MIZAN_API_KEY", API_KEY);
         if let Place::Database(url) = &self.place {
             command.args(["--database-url", url]);
+        }
+        if let Some(address) = &self.store {
+            command.env("MIZAN_STORE", address);
         }
         command.args(arguments);
         command
@@ -162,7 +172,9 @@ impl Run {
 #[must_use]
 pub(crate) fn mizan() -> Command {
     let mut command = Command::new(binary());
-    for name in ["DATABASE_URL", "MIZAN_DATA_DIR", "MIZAN_LISTEN", "MIZAN_REQUESTS_PER_SECOND", "RUST_LOG"] {
+    let settings =
+        ["DATABASE_URL", "MIZAN_DATA_DIR", "MIZAN_LISTEN", "MIZAN_REQUESTS_PER_SECOND", "MIZAN_STORE", "RUST_LOG"];
+    for name in settings {
         command.env_remove(name);
     }
     command

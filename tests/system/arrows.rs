@@ -20,7 +20,8 @@ fn dependencies_between_the_crates_run_one_way() {
     // And nobody has moved in without a line in this table.
     let workspace = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let members = workspace.lines().find(|line| line.starts_with("members")).unwrap();
-    let members: Vec<&str> = members.split('"').skip(1).step_by(2).filter(|it| *it != "tests").collect();
+    let is_for_tests = |it: &&str| it.split('/').next() == Some("tests");
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).filter(|it| !is_for_tests(it)).collect();
     assert_eq!(members, MAY_DEPEND.map(|(folder, _)| folder));
 }
 

@@ -14,6 +14,7 @@ mod bulk;
 mod cli;
 mod crash;
 mod customers;
+mod eventstoredb;
 mod exports;
 mod history;
 mod idempotency;

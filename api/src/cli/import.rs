@@ -1,4 +1,6 @@
-//! `mizan import`: the commands of a file, the same as over HTTP.
+//! `mizan import`: the commands of a file, the same as over HTTP; or a whole history that was exported.
+
+mod history;
 
 use super::serve::LOCAL_MERCHANT;
 use super::{EXIT_REFUSED, Outcome, grouped, per_second, say};
@@ -10,6 +12,7 @@ use mizan_domain::card_number;
 use mizan_domain::id::MerchantId;
 use mizan_domain::onchain::secret;
 use mizan_domain::text::Text;
+use mizan_store::seal::VerifierKey;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,8 +23,12 @@ use std::time::Instant;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The file: one {"command": "...", "data": {...}} a line; `-` reads standard input
+    /// The file: one {"command": "...", "data": {...}} a line; `-` reads standard input. Or a history that `mizan export`
+    /// has written, which goes into an empty one, event by event and sealed as it was
     file: PathBuf,
+    /// For a history: a verifier key that was kept outside, and has to have sealed it
+    #[arg(long, value_name = "VKEY")]
+    key: Option<VerifierKey>,
     /// Write every refused line, with its problem, to this file
     #[arg(long, value_name = "FILE")]
     refusals: Option<PathBuf>,
@@ -52,6 +59,9 @@ struct RefusedLine<'a> {
 }
 
 pub(super) async fn run(place: Place, args: Args) -> Outcome {
+    if history::is_one(&args.file) {
+        return history::run(place, &args.file, args.key.as_ref(), args.json).await;
+    }
     let open = |path: &Path| File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
     let (input, bytes): (Box<dyn BufRead + Send>, u64) = if args.file.as_os_str() == "-" {
         (Box::new(BufReader::new(std::io::stdin())), 0)

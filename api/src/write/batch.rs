@@ -1,5 +1,8 @@
 //! Deciding and appending what waits, as one batch.
 
+#[cfg(test)]
+mod tests;
+
 use super::{CACHE_STREAMS_MAX, Context, Done, Happened, Job, NotDone};
 use lru::LruCache;
 use mizan_domain::event::{Aggregate, Command, StreamName};
@@ -20,6 +23,10 @@ const ATTEMPTS_MAX: usize = 8;
 const RETRY_MAX: Duration = Duration::from_secs(3);
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 
+/// What the events of several commands on one stream may have together; EventStoreDB takes no more in one append. What is
+/// beyond it waits for the next one, a single command excepted.
+const STREAM_BYTES_MAX: usize = 1_000_000;
+
 type StreamKey = (MerchantId, StreamName);
 type Answer = Result<Done, NotDone>;
 
@@ -36,6 +43,10 @@ struct Touched {
     /// The revision in the log.
     expected: i64,
     events: Vec<NewEvent>,
+    /// Of all events.
+    bytes: usize,
+    /// Whether commands already wait for the next append.
+    is_full: bool,
     keys: Vec<Keyed>,
     jobs: Vec<(Job, Answer)>,
 }
@@ -132,6 +143,9 @@ impl Batching {
                 }
                 Outcome::Conflict => lost.extend(it.into_jobs()),
                 Outcome::KeyUsed => lost.extend(it.into_jobs().map(|job| Job { look_up_key: true, ..job })),
+                Outcome::TooLarge { bytes, bytes_max } => {
+                    answer_all(it.into_jobs(), &NotDone::TooLarge { bytes, bytes_max });
+                }
             }
         }
         if has_events {
@@ -142,8 +156,7 @@ impl Batching {
 
     /// Answers the jobs of a stream and keeps its state at hand.
     fn finish(&mut self, key: StreamKey, mut it: Touched, first: Option<Position>) {
-        let base = first.map(|first| first.number() - it.expected - 1);
-        let position_of = |revision: i64| base.map(|base| Position::new(base + revision));
+        let position_of = |revision: i64| first.map(|first| first.of_nth_after(revision - it.expected - 1));
         if it.state.revision > it.expected {
             it.state.position = position_of(it.state.revision);
         }
@@ -262,7 +275,8 @@ impl Batching {
 
 impl Touched {
     fn new(state: State) -> Self {
-        Self { expected: state.revision, state, events: Vec::new(), keys: Vec::new(), jobs: Vec::new() }
+        let (events, keys, jobs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { expected: state.revision, state, events, bytes: 0, is_full: false, keys, jobs }
     }
 
     fn into_jobs(self) -> impl Iterator<Item = Job> {
@@ -300,12 +314,19 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
         Ok((Done { stream: key.1, revision, position: it.state.position, events, replayed: false }, metadata))
     });
     let answer = match answer {
+        _ if it.is_full => return Some(job),
         Err(_) if job.context.key.is_some() && !job.look_up_key => return Some(Job { look_up_key: true, ..job }),
         Ok((done, _)) if job.context.dry_run => {
             send(job.reply, Ok(Done { position: None, ..done }));
             return None;
         }
         Ok((done, metadata)) => {
+            let bytes: usize = done.events.iter().map(|it| it.payload.len() + metadata.len()).sum();
+            it.is_full = !it.events.is_empty() && it.bytes + bytes > STREAM_BYTES_MAX;
+            if it.is_full {
+                return Some(job);
+            }
+            it.bytes += bytes;
             if let Some(key) = &job.context.key {
                 it.keys.push(Keyed {
                     key: key.hash.clone(),
@@ -372,7 +393,7 @@ fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
     let _gone = reply.send(answer);
 }
 
-fn answer_all(jobs: Vec<Job>, not_done: &NotDone) {
+fn answer_all(jobs: impl IntoIterator<Item = Job>, not_done: &NotDone) {
     for job in jobs {
         send(job.reply, Err(not_done.clone()));
     }

@@ -7,11 +7,11 @@ use super::keys::Keys;
 use super::leaf::Leaf;
 use super::note::VerifierKey;
 use super::recount::{Claim, Findings, Recount};
-use super::scan::{SCAN_EVENTS, scan};
+use super::scan::SCAN_EVENTS;
 use super::sealer::{SealError, keys};
 use super::tables;
 use super::tree::{Hash, TILE_WIDTH, Tile, TileId};
-use crate::log::Position;
+use crate::log::{Log, LogError, Position};
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -66,11 +66,12 @@ pub struct Examined {
 /// # Errors
 /// The database does not answer. What is wrong with the history is no error but a finding.
 pub async fn examine(
+    log: &Log,
     tx: &mut PgConnection,
     evidence: &Evidence,
     mut each: impl FnMut(&Leaf<'_>, &mut Findings),
     mut progress: impl FnMut(Position, Position),
-) -> sqlx::Result<Examined> {
+) -> Result<Examined, LogError> {
     let mut recount = Recount::new();
     let keys = trusted(tx, evidence, &mut recount.findings).await?;
     for kept in &evidence.kept {
@@ -85,7 +86,7 @@ pub async fn examine(
     }
     // Before the end of the log: what is sealed from now on is not missed by anybody.
     let sealed = tables::last_checkpoint(tx).await?.map(|it| it.size);
-    let (head, end) = ends(tx).await?;
+    let (head, end) = log.ends(tx).await?;
     if head != end {
         let detail = format!("the head of the log is at {head}, its last event at {end}");
         recount.findings.add("head", Some(end.number()), detail);
@@ -95,7 +96,7 @@ pub async fn examine(
     while after < end {
         let up_to = Position::new(after.number().saturating_add(SCAN_EVENTS).min(end.number()));
         it.claims(tx, up_to, keys.as_ref()).await?;
-        if it.page(tx, after, up_to, &mut each).await?.is_break() {
+        if it.page((log, tx), (after, up_to), &mut each).await?.is_break() {
             break;
         }
         after = up_to;
@@ -117,14 +118,19 @@ pub async fn examine(
 }
 
 /// The keys of the database, if they are those that the auditor knows.
-async fn trusted(tx: &mut PgConnection, evidence: &Evidence, findings: &mut Findings) -> sqlx::Result<Option<Keys>> {
+async fn trusted(
+    tx: &mut PgConnection,
+    evidence: &Evidence,
+    findings: &mut Findings,
+) -> Result<Option<Keys>, LogError> {
     let found = match keys(tx).await {
         Ok(found) => found,
         Err(SealError::Halted(why)) => {
             findings.add("keys", None, format!("the keys in the database do not hold: {why}"));
             None
         }
-        Err(SealError::Database(error)) => return Err(error),
+        Err(SealError::Database(error)) => return Err(error.into()),
+        Err(SealError::Log(error)) => return Err(error),
     };
     let Some(known) = &evidence.key else { return Ok(found) };
     match found {
@@ -150,12 +156,6 @@ fn outside(kept: &Kept, keys: Option<&Keys>, findings: &mut Findings) -> Option<
             claimed(&kept.note).ok()
         }
     }
-}
-
-/// Where the head says that the log ends, and where it does.
-async fn ends(tx: &mut PgConnection) -> sqlx::Result<(Position, Position)> {
-    let sql = "select (select position from log_head), coalesce((select max(position) from events), 0)";
-    sqlx::query_as(sql).fetch_one(tx).await
 }
 
 struct Examination {
@@ -204,18 +204,17 @@ impl Examination {
     /// Counts one page, and compares its hashes with the stored tiles, as far as they are sealed.
     async fn page(
         &mut self,
-        tx: &mut PgConnection,
-        after: Position,
-        up_to: Position,
+        (log, tx): (&Log, &mut PgConnection),
+        (after, up_to): (Position, Position),
         each: &mut impl FnMut(&Leaf<'_>, &mut Findings),
-    ) -> sqlx::Result<ControlFlow<()>> {
+    ) -> Result<ControlFlow<()>, LogError> {
         let below = leaf_tiles(after, up_to.min(self.sealed));
         let stored = tables::tiles(tx, &below).await?;
         self.tiles += below.len();
         let sealed = self.sealed.number();
         let (mut full, mut flow) = (Vec::new(), ControlFlow::Continue(()));
         let recount = &mut self.recount;
-        scan(tx, (after, up_to), |leaf| {
+        let scanned = log.scan(tx, (after, up_to), |leaf| {
             let mut own = None;
             flow = recount.take(&leaf, &mut full, |hash| own = Some(hash));
             let place = place_of(leaf.position);
@@ -225,8 +224,12 @@ impl Examination {
             }
             each(&leaf, &mut recount.findings);
             flow
-        })
-        .await?;
+        });
+        match scanned.await {
+            // The hole that it leaves is told below.
+            Err(LogError::Broken { after, reason }) => recount.findings.add("store", Some(after.number()), reason),
+            other => other?,
+        }
         if after < self.sealed && up_to >= self.sealed {
             full.extend(self.recount.partial_tiles());
         }

@@ -60,6 +60,10 @@ async fn follow(mut sealer: Sealer, sender: watch::Sender<SealState>) {
                 tracing::warn!(%error, "the history could not be sealed; it is tried again");
                 SEAL_EVERY
             }
+            Err(SealError::Log(error)) => {
+                tracing::warn!(%error, "the history could not be sealed; it is tried again");
+                SEAL_EVERY
+            }
             Err(SealError::Halted(why)) => {
                 let halted = Some(why.to_string());
                 sender.send_if_modified(|state| {

@@ -60,6 +60,11 @@ impl Keys {
         self.rotations.last().map_or(&self.first, |it| &it.to)
     }
 
+    /// Every key, in order.
+    pub fn all(&self) -> impl Iterator<Item = &VerifierKey> {
+        std::iter::once(&self.first).chain(self.rotations.iter().map(|it| &it.to))
+    }
+
     /// The key that has signed, or will sign, the tree of this size.
     #[must_use]
     pub fn of_size(&self, size: u64) -> &VerifierKey {

@@ -10,11 +10,11 @@ use super::keys::{Keys, KeysText, rotation};
 use super::leaf::TooLong;
 use super::note::{NoteError, SigningKey, VerifierKey, sign};
 use super::proof::{consistency, tiles_of};
-use super::scan::{SCAN_EVENTS, scan};
+use super::scan::SCAN_EVENTS;
 use super::signer::{Refusal, sign_next};
 use super::tables;
 use super::tree::{Frontier, Hash, Tile, edge_of};
-use crate::log::{Log, Position};
+use crate::log::{Log, LogError, Position};
 use crate::pool;
 use sqlx::PgConnection;
 use std::ops::ControlFlow;
@@ -36,6 +36,14 @@ pub enum Halted {
         after: u64,
         /// The next one there is.
         found: String,
+    },
+    /// What is kept is not what it was.
+    #[error("the history after position {after} is not what it was: {reason}")]
+    Broken {
+        /// The last good position.
+        after: Position,
+        /// What is wrong.
+        reason: String,
     },
     /// The tiles are not those of the checkpoint.
     #[error("the tiles of the tree are not those of the checkpoint of {size} events")]
@@ -71,6 +79,22 @@ pub enum SealError {
     /// The database did not answer; it can be tried again.
     #[error("the seal's database did not answer: {0}")]
     Database(#[from] sqlx::Error),
+    /// The log did not answer; it can be tried again.
+    #[error("the history could not be read: {0}")]
+    Log(LogError),
+}
+
+impl From<LogError> for SealError {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Database(error) => Self::Database(error),
+            LogError::Broken { after, reason } => Halted::Broken { after, reason }.into(),
+            other @ (LogError::Migration(_)
+            | LogError::UnknownOutcome(_)
+            | LogError::Store(_)
+            | LogError::Misplaced(_)) => Self::Log(other),
+        }
+    }
 }
 
 /// Seals a history with the key of a directory.
@@ -116,9 +140,10 @@ impl Sealer {
     }
 
     /// The end of the log and of the seal.
-    async fn standing(&self) -> sqlx::Result<(Position, Option<Position>)> {
-        let sql = "select position, (select size from seal.checkpoints order by size desc limit 1) from log_head";
-        sqlx::query_as(sql).fetch_one(self.log.pool()).await
+    async fn standing(&self) -> Result<(Position, Option<Position>), SealError> {
+        let sql = "select size from seal.checkpoints order by size desc limit 1";
+        let sealed = sqlx::query_scalar(sql).fetch_optional(self.log.pool()).await?;
+        Ok((self.log.head().await?, sealed))
     }
 
     async fn step(&mut self) -> Result<Step, SealError> {
@@ -146,8 +171,7 @@ impl Sealer {
         let signed = signed.or_else(|| sealed.clone());
         let (from, least) = (sealed.as_ref().map_or(0, |it| it.size), signed.as_ref().map_or(0, |it| it.size));
         // After the lock: whoever had it may have sealed what we had not seen yet.
-        let head: i64 = sqlx::query_scalar("select position from log_head").fetch_one(&mut *tx).await?;
-        let head = head.unsigned_abs();
+        let head = self.log.ends(tx).await?.0.number().unsigned_abs();
         if head < least.max(from) {
             return Err(Halted::from(Refusal::Smaller { signed: least.max(from), offered: head }).into());
         }
@@ -157,7 +181,7 @@ impl Sealer {
         // Never less than what was signed last, so that the signer can compare.
         let up_to = head.min(from.saturating_add(CHECKPOINT_EVENTS_MAX)).max(least);
         let mut frontier = self.edge(tx, from, sealed.as_ref()).await?;
-        let tiles = grow(tx, &mut frontier, up_to).await?;
+        let tiles = grow((&self.log, tx), &mut frontier, up_to).await?;
         put(tx, &tiles, from).await?;
         let (size, root) = (frontier.size(), frontier.root());
         let proof = prove(tx, least, size).await?.ok_or(Halted::TreeDamaged { size })?;
@@ -255,6 +279,25 @@ pub async fn sign_statement(log: &Log, dir: &Path, text: impl Fn(&str) -> String
     Ok(sign(&text(current.name()), &[&key]))
 }
 
+/// Takes over the keys of a history that was sealed elsewhere, so that whoever knows one of them still knows this history.
+/// Where the history has keys already, they stay.
+///
+/// # Errors
+/// [`SealError`].
+pub async fn adopt_keys(log: &Log, text: &KeysText) -> Result<(), SealError> {
+    let brought = Keys::read(text).map_err(Halted::from)?;
+    let mut tx = pool::transaction(log.pool()).await?;
+    tables::lock(&mut tx).await?;
+    if keys_text(&mut tx).await?.is_none() {
+        let records = std::iter::once(None).chain(text.rotations.iter().map(|it| Some(it.as_str())));
+        for (key, record) in brought.all().zip(records) {
+            tables::add_key(&mut tx, &key.to_string(), record).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
 /// The keys of the history, checked; none before the first sealer.
 ///
 /// # Errors
@@ -291,10 +334,14 @@ async fn sealed(tx: &mut PgConnection, keys: &Keys) -> Result<Option<Checkpoint>
 }
 
 /// Adds the events up to a position to the tree, and gives back every tile that has grown.
-async fn grow(tx: &mut PgConnection, frontier: &mut Frontier, up_to: u64) -> Result<Vec<Tile>, SealError> {
+async fn grow(
+    (log, tx): (&Log, &mut PgConnection),
+    frontier: &mut Frontier,
+    up_to: u64,
+) -> Result<Vec<Tile>, SealError> {
     let (mut tiles, mut scratch, mut halted) = (Vec::new(), Vec::new(), None);
     let range = (position(frontier.size()), position(up_to));
-    scan(tx, range, |leaf| {
+    log.scan(tx, range, |leaf| {
         let after = frontier.size();
         let hash = match leaf.hash(&mut scratch) {
             _ if u64::try_from(leaf.position) != Ok(after + 1) => {

@@ -1,6 +1,6 @@
 //! Many processes that want the same: one winner, and nobody waits in a circle.
 
-use crate::database::Database;
+use crate::database::{Database, contract};
 use crate::dice::Dice;
 use crate::given::{append, append_one, batch, history, is_appended, keyed_append, merchant, stream};
 use mizan_store::{Log, Outcome, StreamAppend};
@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+
+contract!(one_of_many_appends_to_a_revision_wins, one_of_many_begins_a_stream,);
 
 const ROUNDS: i64 = 20;
 const SENDERS: usize = 20;
@@ -32,9 +34,7 @@ fn assert_one_winner(outcomes: &[Outcome]) {
     assert_eq!(outcomes.iter().filter(|it| **it == Outcome::Conflict).count(), SENDERS - 1, "{outcomes:?}");
 }
 
-#[tokio::test]
-async fn one_of_many_appends_to_a_revision_wins() {
-    let database = Database::new().await;
+async fn one_of_many_appends_to_a_revision_wins(database: Database) {
     let logs = database.logs(4).await;
     for _ in 0..ROUNDS {
         let expected = logs[0].streams(&[(merchant("m-1"), stream("o-1"))]).await.unwrap().len();
@@ -43,9 +43,7 @@ async fn one_of_many_appends_to_a_revision_wins() {
     history(&logs[0]).await;
 }
 
-#[tokio::test]
-async fn one_of_many_begins_a_stream() {
-    let database = Database::new().await;
+async fn one_of_many_begins_a_stream(database: Database) {
     let logs = database.logs(4).await;
     for round in 0..ROUNDS {
         assert_one_winner(&rush(&logs, &format!("o-{round}"), 0).await);

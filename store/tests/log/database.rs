@@ -1,5 +1,6 @@
 //! One throw-away cluster for the test binary, a database for every test.
 
+use eventstoredb_in_process::Server;
 use mizan_store::embedded::{self, Cluster, Settings};
 use mizan_store::{Log, PgConnectOptions};
 use sqlx::postgres::PgConnection;
@@ -69,7 +70,7 @@ impl Running {
         let mut connection = connect(&self.cluster, embedded::DATABASE).await;
         let create = AssertSqlSafe(format!("create database {name} template {template}"));
         connection.execute(create).await.unwrap();
-        Database { cluster: &self.cluster, name }
+        Database { cluster: &self.cluster, name, keeper: Keeper::Postgres }
     }
 }
 
@@ -101,16 +102,61 @@ fn shared() -> &'static Running {
     SHARED.get_or_init(|| Running::start(false))
 }
 
-/// A database of the shared cluster, for one test.
+/// A database of the shared cluster, for one test; and an EventStoreDB, where that keeps the history.
 pub(crate) struct Database {
     cluster: &'static Cluster,
     pub(crate) name: String,
+    pub(crate) keeper: Keeper,
+}
+
+/// Who keeps the history.
+pub(crate) enum Keeper {
+    Postgres,
+    /// A server in this process.
+    InProcess(Server),
+    /// A history of its own on the server that `MIZAN_TEST_ESDB` names.
+    Real(String),
 }
 
 impl Database {
     /// One with the log's tables and nothing in them.
     pub(crate) async fn new() -> Self {
         shared().database().await
+    }
+
+    /// The same, beside an EventStoreDB that keeps the history: a real one, where `MIZAN_TEST_ESDB` says where.
+    pub(crate) async fn on_eventstoredb() -> Self {
+        let keeper = match std::env::var("MIZAN_TEST_ESDB") {
+            Ok(address) => {
+                let (id, sign) =
+                    (uuid::Uuid::now_v7().simple().to_string(), if address.contains('?') { '&' } else { '?' });
+                Keeper::Real(format!("{address}{sign}history=t{}", &id[..31]))
+            }
+            Err(_) => Keeper::InProcess(Server::start()),
+        };
+        Self { keeper, ..Self::new().await }
+    }
+
+    /// The same, beside a server in this process, whatever the environment says.
+    pub(crate) async fn on(server: Server) -> Self {
+        Self { keeper: Keeper::InProcess(server), ..Self::new().await }
+    }
+
+    /// Where EventStoreDB is.
+    pub(crate) fn address(&self) -> String {
+        match &self.keeper {
+            Keeper::Postgres => panic!("PostgreSQL keeps this history"),
+            Keeper::InProcess(server) => server.address(),
+            Keeper::Real(address) => address.clone(),
+        }
+    }
+
+    /// The server in this process.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        match &mut self.keeper {
+            Keeper::InProcess(server) => server,
+            Keeper::Postgres | Keeper::Real(_) => panic!("there is no server in this process"),
+        }
     }
 
     /// One without any table.
@@ -129,7 +175,12 @@ impl Database {
 
     /// A process with so many connections.
     pub(crate) async fn log_with(&self, connections_max: u32) -> Log {
-        Log::connect(self.options(), connections_max).await.unwrap()
+        match &self.keeper {
+            Keeper::Postgres => Log::connect(self.options(), connections_max).await.unwrap(),
+            Keeper::InProcess(_) | Keeper::Real(_) => {
+                Log::connect_eventstoredb(self.options(), connections_max, &self.address()).await.unwrap()
+            }
+        }
     }
 
     /// Several processes.
@@ -159,3 +210,24 @@ impl Database {
         }
     }
 }
+
+/// Tests of the contract: each is run once for each store that has to keep it, on a history of its own.
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::database::Database::new().await).await;
+            })+
+        }
+
+        mod on_eventstoredb {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::database::Database::on_eventstoredb().await).await;
+            })+
+        }
+    };
+}
+
+pub(crate) use contract;

@@ -30,7 +30,7 @@ async fn kill_one(connection: &mut sqlx::PgConnection) -> bool {
 
 /// Something of everything: several streams at revisions that may be stale, with events or without, with keys or
 /// without, some of which others use too.
-fn random_batch(dice: &mut Dice, revisions: &HashMap<String, i64>) -> Batch {
+pub(crate) fn random_batch(dice: &mut Dice, revisions: &HashMap<String, i64>) -> Batch {
     let names: Vec<String> = (0..STREAMS).map(|nth| format!("o-{nth}")).collect();
     let count = 1 + dice.below(5);
     let streams = dice.some(&names, count).into_iter().map(|name| {
@@ -87,6 +87,7 @@ async fn write(log: Log, mut killer: sqlx::PgConnection, seed: usize, totals: Ar
                 // Guess: somebody has appended one.
                 Outcome::Conflict => remember(&mut revisions, asked, 1),
                 Outcome::KeyUsed => (),
+                Outcome::TooLarge { .. } => panic!("{outcome:?}"),
             }
             // Sometimes ask the log, so that the guesses do not run away.
             if dice.one_in(4) {
@@ -99,12 +100,12 @@ async fn write(log: Log, mut killer: sqlx::PgConnection, seed: usize, totals: Ar
     acknowledged
 }
 
-fn remember(revisions: &mut HashMap<String, i64>, asked: &StreamAppend, more: i64) {
+pub(crate) fn remember(revisions: &mut HashMap<String, i64>, asked: &StreamAppend, more: i64) {
     revisions.insert(asked.stream.id.to_string(), asked.expected + more);
 }
 
 /// Follows the log with nothing but its last position, until the writers are done and it has seen their last event.
-async fn follow(log: Log, seed: usize, done: Arc<AtomicBool>) -> (Vec<Stored>, usize) {
+pub(crate) async fn follow(log: Log, seed: usize, done: Arc<AtomicBool>) -> (Vec<Stored>, usize) {
     let mut dice = Dice::new(1_000 + u64::try_from(seed).unwrap());
     let mut seen: Vec<Stored> = Vec::new();
     let mut reads_with_news = 0;

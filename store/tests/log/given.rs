@@ -60,7 +60,9 @@ pub(crate) async fn append_one(log: &Log, append: StreamAppend) -> Result<Outcom
 pub(crate) fn first(outcome: &Outcome) -> i64 {
     match outcome {
         Outcome::Appended { first: Some(first), recorded_at: Some(_) } => first.number(),
-        Outcome::Appended { .. } | Outcome::Conflict | Outcome::KeyUsed => panic!("{outcome:?}"),
+        Outcome::Appended { .. } | Outcome::Conflict | Outcome::KeyUsed | Outcome::TooLarge { .. } => {
+            panic!("{outcome:?}")
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Idempotency keys: kept for ever, in the same commit as the events, and never used twice.
 
-use crate::database::Database;
+use crate::database::{Database, contract};
 use crate::given::{
     append, append_one, batch, first, hash, history, is_appended, keyed, keyed_append, merchant, stream,
 };
@@ -8,6 +8,15 @@ use mizan_store::{Log, Outcome, StreamAppend};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::task::JoinSet;
+
+contract!(
+    a_key_is_known_with_what_it_made,
+    a_command_without_events_keeps_its_key,
+    a_used_key_bars_its_stream_and_nothing_else,
+    of_a_key_that_stands_twice_in_a_batch_the_first_stream_has_it,
+    a_key_with_other_content_is_never_taken_for_the_first_one,
+    of_many_that_use_a_key_at_once_one_has_it,
+);
 
 /// How many keys the log knows, of all merchants.
 async fn keys_known(database: &Database) -> i64 {
@@ -27,9 +36,7 @@ async fn begin_append(database: &Database, name: &str, key: &str) -> PgConnectio
     connection
 }
 
-#[tokio::test]
-async fn a_key_is_known_with_what_it_made() {
-    let database = Database::new().await;
+async fn a_key_is_known_with_what_it_made(database: Database) {
     let log = database.log().await;
     let mut asked = append("o-1", 0, 3);
     asked.keys = vec![keyed("k-1", 1, 1), keyed("k-2", 2, 3), keyed("k-nothing", 4, 3)];
@@ -47,9 +54,7 @@ async fn a_key_is_known_with_what_it_made() {
     assert_eq!(log.keys(&merchant("m-1"), &[]).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_command_without_events_keeps_its_key() {
-    let database = Database::new().await;
+async fn a_command_without_events_keeps_its_key(database: Database) {
     let log = database.log().await;
     append_one(&log, append("o-1", 0, 2)).await.unwrap();
     let nothing = Outcome::Appended { first: None, recorded_at: None };
@@ -64,9 +69,7 @@ async fn a_command_without_events_keeps_its_key() {
     assert_eq!(first(&append_one(&log, append("o-2", 0, 1)).await.unwrap()), 3);
 }
 
-#[tokio::test]
-async fn a_used_key_bars_its_stream_and_nothing_else() {
-    let database = Database::new().await;
+async fn a_used_key_bars_its_stream_and_nothing_else(database: Database) {
     let log = database.log().await;
     append_one(&log, keyed_append("o-1", 0, 1, "used")).await.unwrap();
     let mut barred = keyed_append("o-2", 0, 2, "fresh");
@@ -83,9 +86,7 @@ async fn a_used_key_bars_its_stream_and_nothing_else() {
     assert!(is_appended(&append_one(&log, barred).await.unwrap()));
 }
 
-#[tokio::test]
-async fn of_a_key_that_stands_twice_in_a_batch_the_first_stream_has_it() {
-    let database = Database::new().await;
+async fn of_a_key_that_stands_twice_in_a_batch_the_first_stream_has_it(database: Database) {
     let log = database.log().await;
     let of_another = StreamAppend { merchant: merchant("m-2"), ..keyed_append("o-9", 0, 1, "k-1") };
     let mut twice = keyed_append("o-4", 0, 2, "k-4");
@@ -105,9 +106,7 @@ async fn of_a_key_that_stands_twice_in_a_batch_the_first_stream_has_it() {
 
 /// The id of an event derives from the key of its command. Two processes that get the same key with other content at
 /// the same moment make events with the same id, and only one of the two may be acknowledged.
-#[tokio::test]
-async fn a_key_with_other_content_is_never_taken_for_the_first_one() {
-    let database = Database::new().await;
+async fn a_key_with_other_content_is_never_taken_for_the_first_one(database: Database) {
     let (log, other) = (database.log().await, database.log().await);
     let mine = keyed_append("o-1", 0, 1, "k-1");
     let mut theirs = mine.clone();
@@ -179,9 +178,7 @@ async fn keys_are_taken_in_one_order_whatever_the_streams() {
     assert_eq!(history(&log).await.len(), 3);
 }
 
-#[tokio::test]
-async fn of_many_that_use_a_key_at_once_one_has_it() {
-    let database = Database::new().await;
+async fn of_many_that_use_a_key_at_once_one_has_it(database: Database) {
     let logs: Vec<Log> = database.logs(3).await;
     for round in 0..20 {
         let mut senders = JoinSet::new();

@@ -18,6 +18,7 @@ mod cancellation;
 mod contention;
 mod database;
 mod dice;
+mod eventstoredb;
 mod gap;
 mod given;
 mod keys;

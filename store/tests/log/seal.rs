@@ -16,10 +16,10 @@ use sqlx::{AssertSqlSafe, Executor};
 use std::path::{Path, PathBuf};
 
 /// A directory for a private key, gone with its value.
-struct Dir(PathBuf);
+pub(crate) struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(std::env::temp_dir().join(format!("mizan-seal-{}", uuid::Uuid::now_v7().simple())))
     }
 }
@@ -89,7 +89,7 @@ impl Sealed {
 }
 
 /// The root over a history, without anything that the seal has stored.
-fn root(history: &[Stored]) -> Hash {
+pub(crate) fn root(history: &[Stored]) -> Hash {
     let mut frontier = Frontier::default();
     for stored in history {
         frontier.push(Leaf::from(stored).hash(&mut Vec::new()).unwrap(), &mut Vec::new());

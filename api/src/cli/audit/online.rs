@@ -96,7 +96,7 @@ async fn audit(log: &Log, evidence: &Evidence) -> Result<Verdict, Failure> {
             books_then = Some(books.accounts.clone());
         }
     };
-    let mut history = examine(&mut tx, evidence, each, |position, _| {
+    let mut history = examine(log, &mut tx, evidence, each, |position, _| {
         bar.set_position(position.number().unsigned_abs());
     })
     .await?;

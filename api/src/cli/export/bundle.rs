@@ -4,7 +4,7 @@
 
 use super::{Failure, Output, progress_bar};
 use mizan_store::seal::history::{First, Last, Line, VERSION};
-use mizan_store::seal::scan::{SCAN_EVENTS, scan};
+use mizan_store::seal::scan::SCAN_EVENTS;
 use mizan_store::seal::sealer::keys_text;
 use mizan_store::seal::{Leaf, Sealer, tables};
 use mizan_store::{Log, Position, pool};
@@ -29,7 +29,7 @@ pub(super) async fn write(log: &Log, data_dir: &Path, output: &mut Output) -> Re
     while after < end {
         let up_to = Position::new(after.number().saturating_add(SCAN_EVENTS).min(end.number()));
         let mut failed = None;
-        scan(&mut tx, (after, up_to), |leaf| match event(output, &leaf) {
+        log.scan(&mut tx, (after, up_to), |leaf| match event(output, &leaf) {
             Ok(()) => {
                 written += 1;
                 ControlFlow::Continue(())

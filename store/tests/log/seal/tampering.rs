@@ -6,11 +6,11 @@
 use super::Sealed;
 use crate::dice::Dice;
 use crate::given::{append, batch};
-use mizan_store::Position;
 use mizan_store::seal::examine::{Evidence, Examined, Kept, examine};
 use mizan_store::seal::scan::scan;
 use mizan_store::seal::sealer::keys;
 use mizan_store::seal::{Checkpoint, Frontier, SigningKey, note, tables};
+use mizan_store::{Log, Position};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::collections::BTreeMap;
@@ -193,8 +193,8 @@ async fn hide(connection: &mut PgConnection, hiding: Hiding) {
     }
 }
 
-async fn examined(connection: &mut PgConnection, evidence: &Evidence) -> Examined {
-    examine(connection, evidence, |_, _| (), |_, _| ()).await.unwrap()
+async fn examined(log: &Log, connection: &mut PgConnection, evidence: &Evidence) -> Examined {
+    examine(log, connection, evidence, |_, _| (), |_, _| ()).await.unwrap()
 }
 
 /// A sealed history of several streams, with checkpoints on the way, and what an auditor keeps of it.
@@ -221,7 +221,7 @@ async fn sealed_history() -> (Sealed, Evidence) {
 async fn every_case_is_found(cases: usize, seed: u64) {
     let (it, evidence) = sealed_history().await;
     let mut connection = it.database.connection().await;
-    let before = examined(&mut connection, &evidence).await;
+    let before = examined(&it.log, &mut connection, &evidence).await;
     assert!(before.findings.are_none() && before.checkpoints_true == before.checkpoints + 1, "{before:?}");
     let kept_alone = Evidence { key: None, kept: evidence.kept.clone() };
     let (mut dice, mut counts) = (Dice::new(seed), BTreeMap::new());
@@ -234,7 +234,7 @@ async fn every_case_is_found(cases: usize, seed: u64) {
         hide(&mut connection, hiding).await;
         // Without the key, too: the checkpoint alone is enough.
         for evidence in [&evidence, &kept_alone] {
-            let after = examined(&mut connection, evidence).await;
+            let after = examined(&it.log, &mut connection, evidence).await;
             let by_the_kept = after.findings.first.iter().filter(|it| it.detail.contains("last.txt"));
             let mut told = by_the_kept.filter(|it| matches!(it.code, "other_history" | "end_missing"));
             assert!(told.next().is_some(), "{what:?} {hiding:?} {sql}: {after:#?}");
@@ -243,7 +243,7 @@ async fn every_case_is_found(cases: usize, seed: u64) {
         *counts.entry((what, hiding)).or_insert(0) += 1;
     }
     assert_eq!(counts.len(), DEEDS.len() * HIDINGS.len(), "every deed was hidden in every way");
-    assert_eq!(examined(&mut connection, &evidence).await, before, "every case was undone");
+    assert_eq!(examined(&it.log, &mut connection, &evidence).await, before, "every case was undone");
 }
 
 #[tokio::test]
@@ -264,12 +264,12 @@ async fn ten_thousand_cases() {
 async fn the_event_that_was_edited_is_named() {
     let (it, evidence) = sealed_history().await;
     it.forge("update events set payload = set_bit(payload, 3, 1 - get_bit(payload, 3)) where position = 31").await;
-    let found = examined(&mut it.database.connection().await, &evidence).await.findings;
+    let found = examined(&it.log, &mut it.database.connection().await, &evidence).await.findings;
     assert_eq!((found.first[0].code, found.first[0].position), ("leaf", Some(31)));
     assert!(found.first[0].detail.contains("order-placed.v1 at position 31"), "{found:?}");
     // Without the tiles, the checkpoints tell between which two it was: 24 and 48.
     it.forge("delete from seal.tiles").await;
-    let found = examined(&mut it.database.connection().await, &evidence).await.findings;
+    let found = examined(&it.log, &mut it.database.connection().await, &evidence).await.findings;
     let between =
         "the first 48 events are not those of the stored checkpoint of 48 events: something after position 24";
     assert!(found.first.iter().any(|it| it.detail.starts_with(between)), "{found:#?}");
@@ -292,7 +292,7 @@ async fn damage_to_the_seal_alone_is_found() {
     ] {
         let (it, evidence) = sealed_history().await;
         it.forge(damage).await;
-        let found = examined(&mut it.database.connection().await, &evidence).await.findings;
+        let found = examined(&it.log, &mut it.database.connection().await, &evidence).await.findings;
         assert!(found.first.iter().any(|it| it.code == code), "{damage}: {found:#?}");
     }
 }

@@ -4,64 +4,20 @@
 //! moment is found by halving, since recorded time never goes back along the positions. Everything else is looked for
 //! event by event, a window of positions at a time, so that no statement runs into its time limit.
 
-use super::{EVENT, ITS_STREAM, Log, LogError, Position, READ_EVENTS_MAX, STREAM_FIRST, Stored};
+use super::{EVENT, ITS_STREAM, STREAM_FIRST, Store};
+use crate::log::{Found, HistoryFilter, LogError, Position, READ_EVENTS_MAX, Stored};
 use chrono::{DateTime, Utc};
 use mizan_domain::id::MerchantId;
 use sqlx::{Postgres, QueryBuilder};
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// How many positions one statement looks through.
 const WINDOW_EVENTS: i64 = 50_000;
 /// After this long, a search answers what it has found so far.
 const SEARCH_MAX: Duration = Duration::from_secs(5);
 
-/// Which events of a merchant are wanted; all, by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistoryFilter {
-    /// Of streams of this category, for example `order`.
-    pub category: Option<String>,
-    /// Of streams with this name.
-    pub name: Option<String>,
-    /// Of these kinds, for example `order-placed.v1`; of any, where none is named.
-    pub kinds: Vec<String>,
-    /// Of the story that this command began.
-    pub correlation_id: Option<Uuid>,
-    /// That a policy answered this event with.
-    pub causation_id: Option<Uuid>,
-    /// Recorded at this moment or later.
-    pub recorded_from: Option<DateTime<Utc>>,
-    /// Recorded before this moment.
-    pub recorded_before: Option<DateTime<Utc>>,
-}
-
-/// What a search found, and how far it has looked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// In order.
-    pub events: Vec<Stored>,
-    /// Everything up to here was looked at: the next search begins after it.
-    pub reached: Position,
-}
-
-impl HistoryFilter {
-    /// What the metadata of every wanted event contains, as [`mizan_domain::metadata::Metadata`] is written. Inside a
-    /// text of the metadata these bytes cannot stand, because its quotation marks are escaped.
-    fn in_metadata(&self) -> impl Iterator<Item = Vec<u8>> {
-        let field = |name: &str, id: Option<Uuid>| id.map(|id| format!("\"{name}\":\"{id}\"").into_bytes());
-        field("correlation_id", self.correlation_id).into_iter().chain(field("causation_id", self.causation_id))
-    }
-}
-
-impl Log {
-    /// A merchant's next events between two positions, in order; at most `limit` and [`READ_EVENTS_MAX`].
-    ///
-    /// Where little of a long history is wanted, it gives up after some seconds with what it has found, which may be
-    /// nothing; `reached` is then before `up_to`.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
-    pub async fn history(
+impl Store {
+    pub(crate) async fn history(
         &self,
         merchant: &MerchantId,
         filter: &HistoryFilter,
@@ -103,12 +59,7 @@ impl Log {
         Ok(Found { events, reached })
     }
 
-    /// The last event that was recorded before a moment; the start, where none was. None where somebody has cut a hole
-    /// into the history and it cannot be found.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
-    pub async fn last_before(&self, moment: DateTime<Utc>) -> Result<Option<Position>, LogError> {
+    pub(crate) async fn last_before(&self, moment: DateTime<Utc>) -> Result<Option<Position>, LogError> {
         // All up to `low` were recorded before, none after `high`.
         let found = sqlx::query_scalar(
             "with recursive search(low, high) as (
@@ -125,11 +76,7 @@ impl Log {
         Ok(found)
     }
 
-    /// Every merchant who has a history.
-    ///
-    /// # Errors
-    /// [`LogError::Database`].
-    pub async fn merchants(&self) -> Result<Vec<String>, LogError> {
+    pub(crate) async fn merchants(&self) -> Result<Vec<String>, LogError> {
         // From name to name along the index, however many streams each has.
         let rows = sqlx::query_scalar(
             "with recursive found(merchant) as (
