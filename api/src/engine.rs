@@ -4,6 +4,7 @@ use crate::asking::Asking;
 use crate::clocks::Clocks;
 use crate::policies;
 use crate::preview;
+use crate::rates::Rates;
 use crate::timers::Timers;
 use crate::write::{Context, Done, NotDone, Writer};
 use chrono::{DateTime, Utc};
@@ -66,6 +67,8 @@ pub struct Engine {
     pub clocks: Arc<Clocks>,
     /// What personal values are sealed with.
     pub vault: Vault,
+    /// What assets cost, where somebody says so.
+    pub rates: Option<Arc<Rates>>,
     /// Where the keys are.
     pub(crate) data_dir: PathBuf,
     timers: Timers,
@@ -125,7 +128,20 @@ impl Engine {
         let data_dir = place.data_dir.clone();
         let seal = SealFollower::start(log.clone(), &place.data_dir);
         let followers = [policies, tokio::spawn(timers.clone().follow())];
-        Ok(Self { log, writer, projector, reads, seal, clocks, vault, data_dir, timers, followers, cluster })
+        Ok(Self {
+            log,
+            writer,
+            projector,
+            reads,
+            seal,
+            clocks,
+            vault,
+            rates: None,
+            data_dir,
+            timers,
+            followers,
+            cluster,
+        })
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.
