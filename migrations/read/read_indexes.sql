@@ -29,6 +29,7 @@ create index plan_installments_by_due_date on plan_installments (merchant_id, du
     where not is_settled;
 create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);
 create index plan_history_unwindings on plan_history (merchant_id, plan_id) where kind = 'unwound';
+create index onchain_addresses_by_address on onchain_addresses (merchant_id, chain, address);
 create index onchain_addresses_by_watching on onchain_addresses (chain, watched_until);
 create index deposits_by_time on deposits (merchant_id, first_seen_at, deposit_id);
 create index deposits_by_invoice on deposits (merchant_id, invoice_id, deposit_id);

@@ -131,6 +131,28 @@ impl Stored {
     }
 }
 
+/// Who a merchant's address was given to, watched or not; the latest, where two wallets have the same key.
+///
+/// # Errors
+/// [`QueryError::Database`].
+pub async fn given_out(
+    reads: &Reads,
+    merchant: &MerchantId,
+    address: &Address,
+) -> Result<Option<WatchedAddress>, QueryError> {
+    let (mut connection, _) = reads.now().await?;
+    let row: Option<Stored> = sqlx::query_as(
+        "select * from onchain_addresses where merchant_id = $1 and chain = $2 and address = $3 \
+         order by allocated_at desc, wallet_id limit 1",
+    )
+    .bind(merchant.as_str())
+    .bind(address.chain().to_string())
+    .bind(address.as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    Ok(row.map(|it| it.read(address.chain()).map_err(sqlx::Error::Decode)).transpose()?)
+}
+
 /// A merchant with a clock of its own is asked by that clock; there are few of those, so that the others come straight
 /// from the index.
 const WATCHED: &str = "select it.* from onchain_addresses it where it.chain = $1 and it.watched_until > $2 \
