@@ -286,6 +286,7 @@ pub(crate) fn observation(
         watch,
         sighting,
         spot,
+        first_seen_at: at,
         at,
     }
 }

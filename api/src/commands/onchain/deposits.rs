@@ -119,7 +119,18 @@ impl Incomplete for RecordDeposit {
         Ok(later(stream, needs, move |known| {
             let amount = known.amount(asset, &amount, "/amount")?;
             let (watch, spot) = (watch(known, asset)?, known.spot.clone());
-            let seen = Observation { output, sequence, amount, to, is_replaceable, watch, sighting, spot, at };
+            let seen = Observation {
+                output,
+                sequence,
+                amount,
+                to,
+                is_replaceable,
+                watch,
+                sighting,
+                spot,
+                first_seen_at: at,
+                at,
+            };
             Ok(Command::Deposit(deposit::Command::Observe(Box::new(seen))))
         }))
     }
