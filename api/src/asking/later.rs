@@ -8,12 +8,13 @@ use crate::commands::{Fault, read::Amount};
 use crate::engine::Engine;
 use crate::write::{Context, NotDone};
 use chrono::{DateTime, Utc};
-use mizan_domain::event::{Command, StreamName};
+use mizan_domain::event::{Command, StreamName, holding_name};
 use mizan_domain::id::{InvoiceId, MerchantId};
-use mizan_domain::onchain::holding;
-use mizan_domain::onchain::{Address, Asset, AssetId, ExchangeRate, Spot, invoice};
+use mizan_domain::onchain::holding::{self, Holding};
+use mizan_domain::onchain::invoice::{self, Invoice};
+use mizan_domain::onchain::{Address, Asset, AssetId, ExchangeRate, Spot};
 use mizan_domain::text::Text;
-use mizan_domain::{Currency, Money};
+use mizan_domain::{Currency, Decider, Money};
 use mizan_projections::onchain::addresses::{self, WatchedAddress};
 use mizan_projections::onchain::holdings::{self, RegisteredAsset};
 use mizan_projections::onchain::invoices::{self, InvoiceRow};
@@ -52,6 +53,8 @@ pub(crate) struct Needs {
     pub(crate) address: Option<Address>,
     /// What the first of the assets costs, for a command of this moment.
     pub(crate) rate: Option<RateNeeded>,
+    /// What else it is about: in one request it is done after what was said of those before.
+    pub(crate) links: Vec<StreamName>,
     /// Whether it matters who asks: then the same idempotency key of another caller is another command.
     pub(crate) is_personal: bool,
 }
@@ -110,6 +113,13 @@ const NOT_REGISTERED: &str = "the asset is not registered; register-asset says h
 const RATE_MISSING: &str = "no source of rates is set up (MIZAN_RATES), so the command says rate and source";
 
 impl Later {
+    /// Everything that it is about, besides its own stream.
+    pub(crate) fn about(&self) -> impl Iterator<Item = StreamName> {
+        let assets = self.needs.assets.iter().map(|it| stream(Holding::CATEGORY, &holding_name(*it)));
+        let invoice = self.needs.invoice.iter().map(|it| stream(Invoice::CATEGORY, it.as_str()));
+        assets.chain(invoice).chain(self.needs.links.iter().cloned())
+    }
+
     /// The command, when everything that it needs is known.
     pub(super) async fn complete(self, engine: &Engine, context: &mut Context) -> Result<Command, NotDone> {
         let Self { needs, make, .. } = self;
@@ -184,6 +194,10 @@ async fn caught_up(engine: &Engine) -> Result<(), NotDone> {
     let head = engine.log.head().await.map_err(not_now)?;
     engine.projector.wait_for(head, WAIT_MAX).await.map_err(not_now)?;
     Ok(())
+}
+
+fn stream(category: &'static str, id: &str) -> StreamName {
+    StreamName { category, id: id.into() }
 }
 
 fn not_now(error: impl std::fmt::Display) -> NotDone {

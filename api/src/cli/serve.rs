@@ -2,7 +2,7 @@
 
 use super::{Outcome, say};
 use crate::engine::{Engine, Place};
-use crate::key::{self, KeyHash, LIVE_PREFIX};
+use crate::key::{self, Keys};
 use crate::outbound::Reach;
 use crate::rates::{RATES_LOOPBACK_VARIABLE, RATES_VARIABLE, Rates};
 use crate::server::{self, Settings};
@@ -11,7 +11,6 @@ use actix_web::web;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use mizan_domain::id::MerchantId;
 use mizan_domain::onchain::Chain;
-use mizan_domain::text::Text;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -58,15 +57,14 @@ pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn
         )
     })?;
     let settings = Settings {
-        key: KeyHash::of(&key),
+        keys: Keys::load(&key, &place.data_dir)?,
         merchant: MerchantId::parse(LOCAL_MERCHANT)?,
-        actor: Text::parse("key:local")?,
         requests_per_second: args.requests_per_second,
         metrics: PrometheusBuilder::new().install_recorder()?,
     };
     let outside = Outside::of_environment()?;
     let mut engine = Engine::start(place).await?;
-    if key.starts_with(LIVE_PREFIX) && engine.clocks.own(&settings.merchant).await?.is_some() {
+    if key::is_live(&key) && engine.clocks.own(&settings.merchant).await?.is_some() {
         return Err("the merchant of these data has a clock of its own, so they are for tests; \
                     use a test key, or another --data-dir for live"
             .into());

@@ -118,7 +118,8 @@ impl Incomplete for RequestPayout {
         let has_both = self.amount.is_some() && self.value.is_some();
         let rate = RateNeeded { is_optional: has_both, ..said };
         let rate = (!has_both).then_some(rate);
-        let needs = Needs { assets: vec![asset], rate, is_personal: true, ..Needs::default() };
+        let links = vec![deciding::stream_of(&self.payout_id.0)];
+        let needs = Needs { assets: vec![asset], rate, links, is_personal: true, ..Needs::default() };
         let to = address(&self.to, asset.chain, "/to")?;
         let (payout_id, reason) = (self.payout_id.0, optional(self.reason));
         let (amount, value) = (self.amount, self.value);
@@ -192,7 +193,8 @@ about_asset! {
     },
     |asked, asset, at| {
         let said = Said { rate: asked.rate.take(), source: asked.source.take() };
-        Needs { rate: Some(said.needed(optional(asked.currency.take()), at)?), ..Needs::default() }
+        let links = vec![deciding::stream_of(&asked.payout_id.0)];
+        Needs { rate: Some(said.needed(optional(asked.currency.take()), at)?), links, ..Needs::default() }
     },
     |known| holding::Command::RepricePayout(holding::RepricePayout {
         asset,

@@ -1,6 +1,6 @@
 //! Wallets, and the invoices that get their addresses.
 
-use super::{Said, later};
+use super::{Said, invoices, later};
 use crate::asking::{Asking, Needs};
 use crate::commands::read::{Amount, Checked, Fault, KeyText, When, at, optional};
 use crate::commands::{Asked, Incomplete};
@@ -9,6 +9,7 @@ use mizan_domain::event::{Command, StreamName};
 use mizan_domain::id::{CustomerId, InvoiceId, OrderId, WalletId};
 use mizan_domain::onchain::wallet::{self, Offer, Wallet};
 use mizan_domain::onchain::{AccountKey, AssetId, Chain, ExchangeRate, Quote, Script};
+use mizan_domain::order::Order;
 use mizan_domain::rate::Rate;
 use mizan_domain::text::Text;
 use mizan_domain::{Currency, Decider};
@@ -107,9 +108,11 @@ impl Incomplete for CreateInvoice {
         let price = self.price.of(self.currency.0, "/price")?;
         let (wallet_id, asset) = (self.wallet_id.0, self.asset.0);
         let rate = Said { rate: self.rate, source: self.source }.needed(Some(self.currency.0), at)?;
-        let needs = Needs { assets: vec![asset], rate: Some(rate), ..Needs::default() };
         let stream = StreamName { category: Wallet::CATEGORY, id: wallet_id.as_str().into() };
         let (invoice_id, order_id) = (self.invoice_id.0, optional(self.order_id));
+        let order = order_id.iter().map(|it| StreamName { category: Order::CATEGORY, id: it.as_str().into() });
+        let links = [invoices::stream_of(&invoice_id)].into_iter().chain(order).collect();
+        let needs = Needs { assets: vec![asset], rate: Some(rate), links, ..Needs::default() };
         let (customer_id, reference) = (optional(self.customer_id), optional(self.reference));
         let (spread, window_s) = (optional(self.spread).unwrap_or(Rate::ZERO), self.payment_window_s);
         Ok(later(stream, needs, move |known| {

@@ -15,7 +15,7 @@ use mizan_domain::text::Text;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-fn stream_of(payout_id: &PayoutId) -> StreamName {
+pub(super) fn stream_of(payout_id: &PayoutId) -> StreamName {
     StreamName { category: Payout::CATEGORY, id: payout_id.as_str().into() }
 }
 
