@@ -1,7 +1,9 @@
 //! What clients ask, before it is a command: some commands need what only the engine has, and are completed there.
 //!
-//! Personal values are sealed before anything else sees them, and the books of a period are taken and signed. Nothing is
-//! decided here.
+//! Personal values are sealed before anything else sees them, the books of a period are taken and signed, and amounts of
+//! assets get their decimals and rates. Nothing is decided here.
+
+mod later;
 
 use crate::engine::Engine;
 use crate::write::{Context, NotDone};
@@ -19,6 +21,9 @@ use mizan_store::vault::VaultError;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
+pub use later::Later;
+pub(crate) use later::{Known, Needs, RateNeeded};
+
 /// How long a trial balance waits for the read models.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -29,6 +34,8 @@ pub enum Asking {
     Command(Command),
     /// Who a customer is, still to be sealed.
     Customer(PlainCustomer),
+    /// A command about an asset, still to be read with what is known of it.
+    Later(Box<Later>),
     /// The books up to a day, still to be taken and signed.
     Close {
         /// The last day.
@@ -64,6 +71,7 @@ impl Asking {
         match self {
             Self::Command(it) => it.stream(),
             Self::Customer(it) => StreamName { category: Customer::CATEGORY, id: it.customer_id.as_str().into() },
+            Self::Later(it) => it.stream.clone(),
             Self::Close { .. } => StreamName { category: Periods::CATEGORY, id: period::NAME.into() },
         }
     }
@@ -76,6 +84,7 @@ impl Asking {
         match self {
             Self::Command(command) => Ok(command),
             Self::Customer(it) => sealed(engine, context, it).await,
+            Self::Later(it) => it.complete(engine, context).await,
             Self::Close { until, at } => {
                 let statement = taken(engine, &context.merchant, until).await?;
                 Ok(Command::Period(period::Command::Close(period::Close { until, statement, at })))

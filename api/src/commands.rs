@@ -6,6 +6,7 @@
 mod clock;
 mod customers;
 pub mod http;
+mod onchain;
 mod orders;
 mod payments;
 mod periods;
@@ -122,6 +123,29 @@ commands! {
     "reschedule-plan" => plans::ReschedulePlan,
     "change-plan-rate" => plans::ChangePlanRate,
     "charge-off-plan" => plans::ChargeOffPlan,
+    "open-wallet" => onchain::wallets::OpenWallet,
+    "register-asset" => onchain::holdings::RegisterAsset,
+    "create-invoice" => onchain::wallets::CreateInvoice,
+    "cancel-invoice" => onchain::invoices::CancelInvoice,
+    "resolve-invoice" => onchain::invoices::ResolveInvoice,
+    "refund-invoice" => onchain::refunds::RefundInvoice,
+    "record-deposit" => onchain::deposits::RecordDeposit,
+    "sell-asset" => onchain::holdings::SellAsset,
+    "record-network-fee" => onchain::holdings::RecordNetworkFee,
+    "revalue-asset" => onchain::holdings::RevalueAsset,
+    "freeze-asset" => onchain::holdings::FreezeAsset,
+    "unfreeze-asset" => onchain::holdings::UnfreezeAsset,
+    "set-payout-rules" => onchain::payouts::SetPayoutRules,
+    "allow-destination" => onchain::holdings::AllowDestination,
+    "remove-destination" => onchain::holdings::RemoveDestination,
+    "request-payout" => onchain::payouts::RequestPayout,
+    "reprice-payout" => onchain::payouts::RepricePayout,
+    "approve-payout" => onchain::payouts::ApprovePayout,
+    "deny-payout" => onchain::payouts::DenyPayout,
+    "cancel-payout" => onchain::payouts::CancelPayout,
+    "broadcast-payout" => onchain::payouts::BroadcastPayout,
+    "complete-payout" => onchain::payouts::CompletePayout,
+    "fail-payout" => onchain::payouts::FailPayout,
     "close-period" => periods::ClosePeriod,
     "record-customer" => customers::RecordCustomer,
     "erase-customer" => customers::EraseCustomer,

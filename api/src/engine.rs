@@ -1,14 +1,18 @@
 //! The parts of a running service, put together: cluster, log, appender, policies, read models.
 
 use crate::asking::Asking;
+use crate::chains::{ChainState, Chains, Held, Keeper, Teller};
 use crate::clocks::Clocks;
 use crate::policies;
 use crate::preview;
+use crate::rates::Rates;
 use crate::timers::Timers;
+use crate::watch::Rpc;
 use crate::write::{Context, Done, NotDone, Writer};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Command;
 use mizan_domain::id::MerchantId;
+use mizan_domain::onchain::Chain;
 use mizan_projections::{Projector, Reads};
 use mizan_store::embedded::{Cluster, EmbeddedError, Settings};
 use mizan_store::seal::SealFollower;
@@ -17,6 +21,7 @@ use mizan_store::{Log, LogError, PgConnectOptions};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 /// Connections to the database, of one process.
@@ -66,6 +71,10 @@ pub struct Engine {
     pub clocks: Arc<Clocks>,
     /// What personal values are sealed with.
     pub vault: Vault,
+    /// What assets cost, where somebody says so.
+    pub rates: Option<Arc<Rates>>,
+    /// The chains that are watched.
+    pub chains: Chains,
     /// Where the keys are.
     pub(crate) data_dir: PathBuf,
     timers: Timers,
@@ -125,7 +134,37 @@ impl Engine {
         let data_dir = place.data_dir.clone();
         let seal = SealFollower::start(log.clone(), &place.data_dir);
         let followers = [policies, tokio::spawn(timers.clone().follow())];
-        Ok(Self { log, writer, projector, reads, seal, clocks, vault, data_dir, timers, followers, cluster })
+        Ok(Self {
+            log,
+            writer,
+            projector,
+            reads,
+            seal,
+            clocks,
+            vault,
+            rates: None,
+            chains: Chains::default(),
+            data_dir,
+            timers,
+            followers,
+            cluster,
+        })
+    }
+
+    /// Watches a chain from now on, through a node. Rates come first: what is not known to cost anything is not confirmed.
+    pub fn watch(&mut self, chain: Chain, node: Rpc) {
+        let state = ChainState::starting(chain);
+        let (sender, state) = watch::channel(state);
+        self.chains.watch(chain, node, self.keeper(sender), state);
+    }
+
+    /// Who keeps what is seen of a chain, and tells it.
+    #[must_use]
+    pub fn keeper(&self, state: watch::Sender<ChainState>) -> Keeper {
+        let (reads, clocks, rates) = (self.reads.clone(), Arc::clone(&self.clocks), self.rates.clone());
+        let teller = Teller { writer: self.writer.clone(), reads: reads.clone(), clocks: Arc::clone(&clocks), rates };
+        let (log, projector) = (self.log.clone(), Arc::clone(&self.projector));
+        Keeper { log, reads, projector, clocks, teller, state, held: Mutex::new(Held::default()) }
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.
@@ -173,6 +212,7 @@ impl Engine {
 
     /// Stops what runs, and the private cluster last.
     pub async fn stop(self) {
+        self.chains.stop().await;
         self.followers.iter().for_each(JoinHandle::abort);
         self.seal.stop();
         self.projector.stop().await;

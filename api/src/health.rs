@@ -1,5 +1,6 @@
 //! Whether the service lives, whether it can work, and its figures.
 
+use crate::chains::{ChainState, Standing};
 use crate::engine::Engine;
 use crate::server::Settings;
 use actix_web::http::StatusCode;
@@ -27,6 +28,51 @@ pub struct Readiness {
     pub halted: Option<String>,
     /// How far the history is sealed. It has no say in whether the service is ready.
     pub seal: Sealing,
+    /// The chains that are watched. They have no say either.
+    pub chains: Vec<Watching>,
+}
+
+/// How the watching of a chain goes.
+#[derive(Serialize, ToSchema)]
+pub struct Watching {
+    /// The chain, by its CAIP-2 name.
+    pub chain: String,
+    /// `starting`, `watching`, `standing_by` where another process watches, or `halted`.
+    pub standing: &'static str,
+    /// The height of the node's newest block.
+    pub node_height: Option<u64>,
+    /// The height of the newest block that is recorded.
+    pub height: Option<u64>,
+    /// Blocks between the two.
+    pub behind_blocks: Option<u64>,
+    /// Payments whose last look the ledger does not know yet.
+    pub untold: i64,
+    /// Why the latest of them could not be told.
+    pub untold_why: Option<String>,
+    /// Why the chain cannot be looked at, where that is so; it is tried again by itself.
+    pub halted: Option<String>,
+}
+
+impl From<ChainState> for Watching {
+    fn from(it: ChainState) -> Self {
+        let behind_blocks = it.behind();
+        let (standing, halted) = match it.standing {
+            Standing::Starting => ("starting", None),
+            Standing::Watching => ("watching", None),
+            Standing::StandingBy => ("standing_by", None),
+            Standing::Halted(why) => ("halted", Some(why)),
+        };
+        Self {
+            chain: it.chain.to_string(),
+            standing,
+            node_height: it.node_height,
+            height: it.height,
+            behind_blocks,
+            untold: it.untold,
+            untold_why: it.untold_why,
+            halted,
+        }
+    }
 }
 
 /// How far signed checkpoints cover the history.
@@ -64,6 +110,16 @@ pub(crate) async fn metrics(engine: web::Data<Engine>, settings: web::Data<Setti
     gauge("mizan_seal_lag_events", readiness.seal.lag_events.unwrap_or(-1));
     gauge("mizan_seal_halted", i64::from(readiness.seal.halted.is_some()));
     gauge("mizan_ready", i64::from(readiness.ready));
+    for it in &readiness.chains {
+        let gauge = |name: &'static str, value: Option<u64>| {
+            let value = value.map_or(-1.0, |it| f64::from(u32::try_from(it).unwrap_or(u32::MAX)));
+            metrics::gauge!(name, "chain" => it.chain.clone()).set(value);
+        };
+        gauge("mizan_chain_height", it.height);
+        gauge("mizan_chain_blocks_behind", it.behind_blocks);
+        gauge("mizan_chain_untold", Some(it.untold.unsigned_abs()));
+        gauge("mizan_chain_halted", Some(it.halted.is_some().into()));
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(settings.metrics.render())
 }
 
@@ -83,5 +139,6 @@ async fn readiness(engine: &Engine) -> Readiness {
         lag_events: head.map(|head| (head - position).max(0)),
         halted,
         seal: Sealing { position: sealed, lag_events: seal_lag, halted: seal.halted },
+        chains: engine.chains.states().into_iter().map(Watching::from).collect(),
     }
 }

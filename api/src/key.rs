@@ -1,7 +1,11 @@
 //! The API key: made on the first start, kept as a hash, compared in constant time.
 //!
-//! There is one local merchant and one key until accounts come. A key looks like `mzn_test_` and 38 characters, the
+//! There is one local merchant until accounts come, with one key, and further ones that have names. A key looks like `mzn_test_` and 38 characters, the
 //! last six of them a checksum, so that scanners can tell a leaked key from noise.
+
+mod named;
+
+pub use named::{Keys, actors, add, remove};
 
 use rand::RngExt;
 use sha2::{Digest, Sha256};
@@ -27,10 +31,25 @@ impl KeyHash {
         Self(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// Reads a hash as it is written.
+    fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        for (nth, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(text.get(nth * 2..nth * 2 + 2)?, 16).ok()?;
+        }
+        (text.len() == 64).then_some(Self(bytes))
+    }
+
     /// Whether a presented key is this one; takes the same time whatever it is.
     #[must_use]
     pub fn matches(&self, presented: &str) -> bool {
         self.0.ct_eq(&Self::of(presented).0).into()
+    }
+}
+
+impl std::fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -49,7 +68,7 @@ pub fn load_or_make(data_dir: &Path) -> std::io::Result<String> {
         Err(error) => return Err(error),
     }
     std::fs::create_dir_all(data_dir)?;
-    let key = generate();
+    let key = generate(false);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -68,10 +87,17 @@ pub fn load_or_make(data_dir: &Path) -> std::io::Result<String> {
     }
 }
 
-fn generate() -> String {
+/// Whether a key is for real money.
+#[must_use]
+pub fn is_live(key: &str) -> bool {
+    key.starts_with(LIVE_PREFIX)
+}
+
+fn generate(is_live: bool) -> String {
+    let prefix = if is_live { LIVE_PREFIX } else { PREFIX };
     let mut rng = rand::rng();
     let secret: String = (0..SECRET_LENGTH).map(|_| base62(rng.random_range(0..62))).collect();
-    let body = format!("{PREFIX}{secret}");
+    let body = format!("{prefix}{secret}");
     let mut rest = crc32fast::hash(body.as_bytes());
     let mut checksum = String::new();
     for _ in 0..CHECKSUM_LENGTH {
@@ -91,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_key_is_long_checked_and_never_the_same() {
-        let (one, other) = (generate(), generate());
+        let (one, other) = (generate(false), generate(false));
         assert_ne!(one, other);
         assert_eq!(one.len(), PREFIX.len() + SECRET_LENGTH + CHECKSUM_LENGTH);
         assert!(KeyHash::of(&one).matches(&one) && !KeyHash::of(&one).matches(&other));

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod asking;
+pub mod chains;
 pub mod cli;
 mod clocks;
 pub mod commands;

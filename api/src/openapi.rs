@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, made from the code: the same structs that read bodies and write answers.
 
+mod onchain;
 mod plans;
 mod seal;
 
@@ -53,7 +54,8 @@ pub fn document() -> OpenApi {
         components = components.schemas_from_iter(command.schemas);
     }
     paths = paths.path("/v1/commands", PathItem::new(HttpMethod::Post, many()));
-    for (path, operation) in queries().into_iter().chain(plans::queries()).chain(seal::operations()) {
+    let asked = queries().into_iter().chain(plans::queries()).chain(onchain::queries());
+    for (path, operation) in asked.chain(seal::operations()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
     let components = with_schemas(components);
@@ -103,6 +105,7 @@ fn answers() -> Vec<(String, RefOr<Schema>)> {
     add_answer::<statements::Statement>(&mut schemas);
     add_page::<takings::DayRow>(&mut schemas);
     plans::answers(&mut schemas);
+    onchain::answers(&mut schemas);
     seal::schemas(&mut schemas);
     schemas
 }

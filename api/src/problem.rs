@@ -214,11 +214,16 @@ impl From<NotDone> for Problem {
             NotDone::Refused(refusal) => {
                 let code = refusal.code();
                 let status = match code {
-                    "order_not_placed" | "payment_not_known" | "plan_not_known" => StatusCode::NOT_FOUND,
+                    "order_not_placed" | "payment_not_known" | "plan_not_known" | "wallet_not_known"
+                    | "invoice_not_known" | "payout_not_known" => StatusCode::NOT_FOUND,
                     "exists_with_different_content" => StatusCode::CONFLICT,
                     _other => StatusCode::UNPROCESSABLE_ENTITY,
                 };
                 Self::new(status, code, detail).at(refusal.pointer())
+            }
+            NotDone::Misread(fault) => fault.into(),
+            NotDone::NoRate(_) => {
+                Self { retryable: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_rate", detail) }
             }
             NotDone::Stale { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "stale_revision", detail),
             NotDone::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail),

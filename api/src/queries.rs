@@ -2,6 +2,7 @@
 
 pub mod customers;
 mod moment;
+mod onchain;
 mod periods;
 mod plans;
 
@@ -34,6 +35,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(get("customers/{id}/statement").route(web::get().to(statement)))
         .service(get("daily-takings").route(web::get().to(daily_takings)))
         .configure(customers::routes)
+        .configure(onchain::routes)
         .configure(periods::routes)
         .configure(plans::routes);
 }

@@ -14,6 +14,12 @@ use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
+/// The environment variable that says where rates come from.
+pub const RATES_VARIABLE: &str = "MIZAN_RATES";
+/// With `1` in this one, the service of rates may be on this machine, without TLS: a proxy of the operator's own, or a
+/// test's.
+pub const RATES_LOOPBACK_VARIABLE: &str = "MIZAN_RATES_LOOPBACK";
+
 /// Where rates come from.
 #[derive(Debug)]
 pub enum Rates {

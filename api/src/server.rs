@@ -3,7 +3,7 @@
 use crate::asking::Asking;
 use crate::commands::http as commands;
 use crate::engine::Engine;
-use crate::key::{KeyHash, LIVE_PREFIX};
+use crate::key::Keys;
 use crate::problem::Problem;
 use crate::{events, health, openapi, queries, quotes, seal};
 use actix_web::body::MessageBody;
@@ -38,13 +38,11 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformati
 /// What the service is told when it starts.
 #[derive(Clone)]
 pub struct Settings {
-    /// The hash of the one API key.
-    pub key: KeyHash,
+    /// The keys that may ask, with their names as events record them.
+    pub keys: Keys,
     /// The one merchant, until accounts come.
     pub merchant: MerchantId,
-    /// Who asks, as events record it.
-    pub actor: Text,
-    /// Requests that the key may make in a second.
+    /// Requests that the keys together may make in a second.
     pub requests_per_second: NonZeroU32,
     /// Renders `/metrics`.
     pub metrics: PrometheusHandle,
@@ -80,12 +78,14 @@ impl FromRequest for Caller {
         let settings = request.app_data::<web::Data<Settings>>();
         let sent = request.headers().get(AUTHORIZATION).and_then(|it| it.to_str().ok());
         let key = sent.and_then(|it| it.strip_prefix("Bearer ")).map(str::trim);
-        ready(match (settings, key) {
-            (Some(settings), Some(key)) if settings.key.matches(key) => {
-                let is_test = !key.starts_with(LIVE_PREFIX);
-                Ok(Self { merchant: settings.merchant.clone(), actor: settings.actor.clone(), is_test })
-            }
-            (Some(_) | None, _) => Err(Problem::unauthorised()),
+        let known = settings.zip(key).and_then(|(settings, key)| Some((settings, settings.keys.actor(key)?)));
+        ready(match known {
+            Some((settings, actor)) => Ok(Self {
+                merchant: settings.merchant.clone(),
+                actor: actor.clone(),
+                is_test: !settings.keys.are_live(),
+            }),
+            None => Err(Problem::unauthorised()),
         })
     }
 }

@@ -1,8 +1,8 @@
-//! What time does: plans whose time has come are told so.
+//! What time does: plans and invoices whose time has come are told so.
 //!
-//! A plan says itself when it wants to be told (`wakes_at`), and the read model of plans is the list of timers: it is in
-//! the database, it follows from the history, and it survives every crash. To tell a plan the time twice does nothing,
-//! so several processes may do it. Nothing here decides anything.
+//! They say themselves when they want to be told (`wakes_at`), and their read models are the list of timers: it is in the
+//! database, it follows from the history, and it survives every crash. To tell one the time twice does nothing, so several
+//! processes may do it. Nothing here decides anything.
 
 use crate::clocks::Clocks;
 use crate::commands::http::plain_context;
@@ -11,10 +11,12 @@ use crate::write::{NotDone, Writer};
 use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::join_all;
 use mizan_domain::event::Command;
-use mizan_domain::id::{MerchantId, PlanId};
+use mizan_domain::id::{InvoiceId, MerchantId, PlanId};
+use mizan_domain::onchain::invoice;
 use mizan_domain::plan;
 use mizan_domain::text::Text;
-use mizan_projections::plans::{self, Waking};
+use mizan_projections::onchain::invoices;
+use mizan_projections::plans;
 use mizan_projections::{Projector, QueryError, Reads};
 use mizan_store::{Log, Position};
 use std::sync::Arc;
@@ -22,12 +24,22 @@ use std::time::Duration;
 
 /// How often the timers are looked at.
 const EVERY: Duration = Duration::from_secs(1);
-/// How many plans are told at a time.
-const PLANS_MAX: i64 = 1_000;
+/// How many plans, and how many invoices, are told at a time.
+const TOLD_MAX: i64 = 1_000;
 /// How long the read models may take to show what a clock's advance did, round by round.
 const FOLLOW_MAX: Duration = Duration::from_secs(600);
 
-/// Tells plans what time it is.
+/// What wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sleeper {
+    Plan(PlanId),
+    Invoice(InvoiceId),
+}
+
+/// One whose time has come, and whose it is.
+type Woken = (MerchantId, Sleeper);
+
+/// Tells plans and invoices what time it is.
 #[derive(Clone)]
 pub struct Timers {
     /// The history.
@@ -43,7 +55,7 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Looks for ever whether some plan's time has come.
+    /// Looks for ever whether somebody's time has come.
     pub async fn follow(self) {
         loop {
             if let Err(not_done) = self.tick().await {
@@ -57,14 +69,14 @@ impl Timers {
         let unavailable = |error: &dyn std::fmt::Display| NotDone::Unavailable(error.to_string());
         self.clocks.refresh().await.map_err(|error| unavailable(&error))?;
         let now = Utc::now().trunc_subsecs(6);
-        let waking = plans::waking(&self.reads, now, PLANS_MAX).await.map_err(|error| unavailable(&error))?;
+        let waking = self.waking(now).await.map_err(|error| unavailable(&error))?;
         if waking.is_empty() {
             return Ok(());
         }
         let told = waking.len();
         self.tell(waking, now).await?;
-        tracing::debug!(plans = told, "told plans what time it is");
-        // Until the list shows it, the same plans would be told again.
+        tracing::debug!(told, "told plans and invoices what time it is");
+        // Until the list shows it, the same ones would be told again.
         self.catch_up().await
     }
 
@@ -80,15 +92,15 @@ impl Timers {
         }
     }
 
-    /// Everything happens that is due to a merchant's plans until a moment; every read model shows it afterwards.
+    /// Everything happens that is due to a merchant's plans and invoices until a moment; every read model shows it afterwards.
     ///
     /// # Errors
     /// [`NotDone::Unavailable`]; what has not happened yet does, a little later, by itself.
     pub async fn pass(&self, merchant: &MerchantId, until: DateTime<Utc>) -> Result<(), NotDone> {
         loop {
             self.catch_up().await?;
-            let waking = plans::waking_of(&self.reads, merchant, until, PLANS_MAX).await;
-            let waking = waking.map_err(|error: QueryError| NotDone::Unavailable(error.to_string()))?;
+            let waking = self.waking_of(merchant, until).await;
+            let waking = waking.map_err(|error| NotDone::Unavailable(error.to_string()))?;
             if waking.is_empty() {
                 return Ok(());
             }
@@ -101,6 +113,20 @@ impl Timers {
         }
     }
 
+    async fn waking(&self, live_until: DateTime<Utc>) -> Result<Vec<Woken>, QueryError> {
+        let plans = plans::waking(&self.reads, live_until, TOLD_MAX).await?;
+        let invoices = invoices::waking(&self.reads, live_until, TOLD_MAX).await?;
+        let invoices = invoices.into_iter().map(|it| (it.merchant, Sleeper::Invoice(it.invoice_id)));
+        Ok(plans.into_iter().map(|it| (it.merchant, Sleeper::Plan(it.plan_id))).chain(invoices).collect())
+    }
+
+    async fn waking_of(&self, merchant: &MerchantId, until: DateTime<Utc>) -> Result<Vec<Woken>, QueryError> {
+        let plans = plans::waking_of(&self.reads, merchant, until, TOLD_MAX).await?;
+        let invoices = invoices::waking_of(&self.reads, merchant, until, TOLD_MAX).await?;
+        let invoices = invoices.into_iter().map(|it| (it.merchant, Sleeper::Invoice(it.invoice_id)));
+        Ok(plans.into_iter().map(|it| (it.merchant, Sleeper::Plan(it.plan_id))).chain(invoices).collect())
+    }
+
     async fn head(&self) -> Result<Position, NotDone> {
         self.log.head().await.map_err(|error| NotDone::Unavailable(error.to_string()))
     }
@@ -111,26 +137,31 @@ impl Timers {
         caught_up.map_err(|lagging| NotDone::Unavailable(lagging.to_string()))
     }
 
-    /// Tells plans the time of their merchant's own clock, or the world's.
-    async fn tell(&self, waking: Vec<Waking>, world: DateTime<Utc>) -> Result<(), NotDone> {
-        let told = join_all(waking.into_iter().map(|it| self.tell_one(it.merchant, it.plan_id, world))).await;
-        // One plan that cannot be told must not keep the others waiting.
+    /// Tells them the time of their merchant's own clock, or the world's.
+    async fn tell(&self, waking: Vec<Woken>, world: DateTime<Utc>) -> Result<(), NotDone> {
+        let told = join_all(waking.into_iter().map(|it| self.tell_one(it, world))).await;
+        // One that cannot be told must not keep the others waiting.
         for not_done in told.into_iter().filter_map(Result::err) {
             match not_done {
                 NotDone::Unavailable(_) | NotDone::Busy => return Err(not_done),
-                other => tracing::error!(not_done = %other, "a plan could not be told what time it is"),
+                other => tracing::error!(not_done = %other, "a plan or an invoice could not be told what time it is"),
             }
         }
         Ok(())
     }
 
-    async fn tell_one(&self, merchant: MerchantId, plan_id: PlanId, world: DateTime<Utc>) -> Result<(), NotDone> {
+    async fn tell_one(&self, (merchant, sleeper): Woken, world: DateTime<Utc>) -> Result<(), NotDone> {
         let unavailable = |error: &dyn std::fmt::Display| NotDone::Unavailable(error.to_string());
         let own = self.clocks.own(&merchant).await.map_err(|error| unavailable(&error))?;
         let at = own.unwrap_or(world);
         let actor = Text::parse("timer").map_err(|error| unavailable(&error))?;
         let context = plain_context(merchant, actor);
-        let command = Command::Plan(plan::Command::PassTime(plan::PassTime { plan_id, at }));
+        let command = match sleeper {
+            Sleeper::Plan(plan_id) => Command::Plan(plan::Command::PassTime(plan::PassTime { plan_id, at })),
+            Sleeper::Invoice(invoice_id) => {
+                Command::Invoice(invoice::Command::TellTime(invoice::TellTime { invoice_id, at }))
+            }
+        };
         let done = self.writer.ask(command, context.clone()).await?;
         if !done.events.is_empty() {
             policies::settle(&mut self.writer.clone(), &context, &done).await?;

@@ -19,7 +19,8 @@ mod sink;
 
 pub use bitcoin::Bitcoin;
 pub use evm::Evm;
-pub use follow::{follow, watch};
+pub(crate) use follow::retry_after;
+pub use follow::{Turn, follow, watch};
 pub use node::{Fetched, Interest, Looked, Node, Waiting};
 pub use round::{BLOCKS_KEPT, NotWatched, Progress, Watcher};
 pub use rpc::{NodeError, Rpc};

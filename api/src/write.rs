@@ -6,6 +6,7 @@
 
 mod batch;
 
+use crate::commands::Fault;
 use batch::Batching;
 use mizan_domain::event::{Command, Event, Refusal, StreamName};
 use mizan_domain::id::MerchantId;
@@ -111,6 +112,12 @@ pub enum NotDone {
     /// The rules refuse it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It cannot be read with what is known now.
+    #[error("{}", .0.message)]
+    Misread(Fault),
+    /// Nobody says what an asset costs.
+    #[error("{0}; send the same command again, or say rate and source")]
+    NoRate(String),
     /// `If-Match` names another revision.
     #[error("the stream is at revision {actual}, not {expected}; read it again and decide anew")]
     Stale {

@@ -29,3 +29,15 @@ create index plan_installments_by_due_date on plan_installments (merchant_id, du
     where not is_settled;
 create index plan_installments_by_customer on plan_installments (merchant_id, customer_id, due_on, plan_id, number);
 create index plan_history_unwindings on plan_history (merchant_id, plan_id) where kind = 'unwound';
+create index onchain_addresses_by_address on onchain_addresses (merchant_id, chain, address);
+create index onchain_addresses_by_watching on onchain_addresses (chain, watched_until);
+create index deposits_by_time on deposits (merchant_id, first_seen_at, deposit_id);
+create index deposits_by_invoice on deposits (merchant_id, invoice_id, deposit_id);
+create index deposits_unfinished on deposits (chain, first_seen_at) where state in ('seen', 'confirmed', 'orphaned');
+create index invoices_by_time on invoices (merchant_id, created_at, invoice_id);
+create index invoices_by_order on invoices (merchant_id, order_id, invoice_id) where order_id is not null;
+create index invoices_by_customer on invoices (merchant_id, customer_id, invoice_id) where customer_id is not null;
+create index invoices_by_attention on invoices (merchant_id, invoice_id) where needs_attention;
+create index invoices_by_waking on invoices (merchant_id, wakes_at, invoice_id) where wakes_at is not null;
+create index payouts_by_time on payouts (merchant_id, requested_at, payout_id);
+create index payouts_by_invoice on payouts (merchant_id, invoice_id, payout_id) where invoice_id is not null;

@@ -1,7 +1,7 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
 use crate::{
-    accounts, clocks, credit_lines, customers, journal, orders, payments, periods, plans, statements, takings,
+    accounts, clocks, credit_lines, customers, journal, onchain, orders, payments, periods, plans, statements, takings,
 };
 use chrono::{NaiveTime, SubsecRound};
 use mizan_domain::event::Event;
@@ -52,7 +52,8 @@ pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Recorded]) -> Result
     plans::apply(tx, batch).await?;
     credit_lines::apply(tx, batch).await?;
     clocks::apply(tx, batch).await?;
-    customers::apply(tx, batch).await
+    customers::apply(tx, batch).await?;
+    onchain::apply(tx, batch).await
 }
 
 /// Applies a batch to the read models that are added to, whose tables are not those of the others.

@@ -55,7 +55,7 @@ macro_rules! table {
 }
 
 /// Every read model's table; the checkpoint is not one.
-pub(crate) static TABLES: [Table; 14] = [
+pub(crate) static TABLES: [Table; 20] = [
     table!("orders", "merchant_id, order_id"),
     table!("payments", "merchant_id, payment_id"),
     table!("accounts", "merchant_id, account, currency"),
@@ -70,6 +70,12 @@ pub(crate) static TABLES: [Table; 14] = [
     table!("clocks", "merchant_id"),
     table!("periods", "merchant_id, until"),
     table!("customers", "merchant_id, customer_id"),
+    table!("wallets", "merchant_id, wallet_id"),
+    table!("onchain_addresses", "merchant_id, wallet_id, index"),
+    table!("invoices", "merchant_id, invoice_id"),
+    table!("deposits", "merchant_id, deposit_id"),
+    table!("holdings", "merchant_id, holding_id"),
+    table!("payouts", "merchant_id, payout_id"),
 ];
 
 /// The fingerprint of every table in a schema, at one moment; empty where there are no read models.

@@ -16,6 +16,7 @@ pub mod customers;
 pub mod fingerprint;
 pub mod journal;
 mod names;
+pub mod onchain;
 pub mod orders;
 mod past;
 pub mod payments;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chains;
 pub mod embedded;
 #[cfg(feature = "eventstoredb")]
 pub mod esdb;

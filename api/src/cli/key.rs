@@ -1,7 +1,8 @@
-//! `mizan key`: the API key, and the key that the history is sealed with.
+//! `mizan key`: the API key, further ones with names, and the key that the history is sealed with.
 
 use super::{Outcome, say};
 use crate::engine::{Place, open_log};
+use crate::key;
 use clap::Subcommand;
 use mizan_store::Log;
 use mizan_store::seal::sealer::{keys, keys_text};
@@ -11,11 +12,24 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    seal: Option<SealKey>,
+    what: Option<What>,
 }
 
 #[derive(Subcommand)]
-enum SealKey {
+enum What {
+    /// Make an API key with the name of a person or program and print it, once; events and approvals have the name.
+    /// The service knows it when it starts again
+    Add {
+        /// 1 to 32 small letters, digits and hyphens
+        name: String,
+    },
+    /// Forget the API key of a name
+    Remove {
+        /// The name
+        name: String,
+    },
+    /// Print the names of all API keys, as events record them
+    List,
     /// Print the verifier key of the seal: what signatures of checkpoints are checked with
     Show {
         /// Print every key there ever was, with the records in which each endorses the next, as JSON
@@ -27,10 +41,24 @@ enum SealKey {
 }
 
 pub(super) async fn run(place: Place, args: Args) -> Outcome {
-    let Some(what) = args.seal else {
-        say(crate::key::load_or_make(&place.data_dir)?);
-        return Ok(ExitCode::SUCCESS);
-    };
+    match &args.what {
+        None => say(key::load_or_make(&place.data_dir)?),
+        Some(What::Add { name }) => say(key::add(&place.data_dir, name)?),
+        Some(What::Remove { name }) => key::remove(&place.data_dir, name)?,
+        Some(What::List) => key::actors(&place.data_dir)?.iter().for_each(say),
+        Some(What::Show { all }) => return of_seal(place, SealKey::Show { all: *all }).await,
+        Some(What::Rotate) => return of_seal(place, SealKey::Rotate).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked of the key that the history is sealed with.
+enum SealKey {
+    Show { all: bool },
+    Rotate,
+}
+
+async fn of_seal(place: Place, what: SealKey) -> Outcome {
     let (log, cluster) = open_log(&place).await?;
     let mut sealer = Sealer::new(log.clone(), &place.data_dir);
     let line = match what {

@@ -2,12 +2,15 @@
 
 use super::{Outcome, say};
 use crate::engine::{Engine, Place};
-use crate::key::{self, KeyHash, LIVE_PREFIX};
+use crate::key::{self, Keys};
+use crate::outbound::Reach;
+use crate::rates::{RATES_LOOPBACK_VARIABLE, RATES_VARIABLE, Rates};
 use crate::server::{self, Settings};
+use crate::watch::{self, Rpc};
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use mizan_domain::id::MerchantId;
-use mizan_domain::text::Text;
+use mizan_domain::onchain::Chain;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -54,19 +57,43 @@ pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn
         )
     })?;
     let settings = Settings {
-        key: KeyHash::of(&key),
+        keys: Keys::load(&key, &place.data_dir)?,
         merchant: MerchantId::parse(LOCAL_MERCHANT)?,
-        actor: Text::parse("key:local")?,
         requests_per_second: args.requests_per_second,
         metrics: PrometheusBuilder::new().install_recorder()?,
     };
-    let engine = web::Data::new(Engine::start(place).await?);
-    if key.starts_with(LIVE_PREFIX) && engine.clocks.own(&settings.merchant).await?.is_some() {
+    let outside = Outside::of_environment()?;
+    let mut engine = Engine::start(place).await?;
+    if key::is_live(&key) && engine.clocks.own(&settings.merchant).await?.is_some() {
         return Err("the merchant of these data has a clock of its own, so they are for tests; \
                     use a test key, or another --data-dir for live"
             .into());
     }
+    engine.rates = outside.rates.map(Arc::new);
+    outside.nodes.into_iter().for_each(|(chain, node)| engine.watch(chain, node));
+    let engine = web::Data::new(engine);
     Ok(Ready { engine, key, address, listener, settings })
+}
+
+/// Who is asked outside: the nodes of chains, and the source of rates. From the environment and never from a flag: what
+/// is written there opens doors, and flags are shown to everybody on the machine.
+struct Outside {
+    nodes: Vec<(Chain, Rpc)>,
+    rates: Option<Rates>,
+}
+
+impl Outside {
+    fn of_environment() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let text = |name| std::env::var(name).unwrap_or_default();
+        let reach = match text(RATES_LOOPBACK_VARIABLE).as_str() {
+            "1" => Reach::PublicAndLoopback,
+            _anything_else => Reach::Public,
+        };
+        let rates = Some(text(RATES_VARIABLE)).filter(|it| !it.trim().is_empty());
+        let rates = rates.map(|it| Rates::parse(&it, reach)).transpose();
+        let nodes = watch::nodes(&text(watch::NODES_VARIABLE))?;
+        Ok(Self { nodes, rates: rates.map_err(|error| format!("{RATES_VARIABLE}: {error}"))? })
+    }
 }
 
 /// Serves until a signal; then answers what is under way, and stops the cluster last.

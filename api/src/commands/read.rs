@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use mizan_domain::id;
-use mizan_domain::onchain::secret;
+use mizan_domain::onchain::{AssetId, Chain, ExchangeRate, TransactionId, secret};
 use mizan_domain::plan::{NominalRate, TimeZone};
 use mizan_domain::rate::Rate;
 use mizan_domain::text::Text;
@@ -57,8 +57,19 @@ pub(crate) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 }
 
 /// The fields that are lists.
-const LISTS: [&str; 10] =
-    ["discounts", "holidays", "late_fees", "lines", "offers", "order", "steps", "taxes", "tiers", "weekend"];
+const LISTS: [&str; 11] = [
+    "approvers",
+    "discounts",
+    "holidays",
+    "late_fees",
+    "lines",
+    "offers",
+    "order",
+    "steps",
+    "taxes",
+    "tiers",
+    "weekend",
+];
 
 /// Whether every array is the value of a list field. Anywhere else serde takes an array for an object whose names were
 /// left out, by the order of the fields in the code, which nobody may depend on.
@@ -136,7 +147,7 @@ fn to_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 }
 
 /// The codes that a checked field can give.
-const CODES: [&str; 29] = [
+const CODES: [&str; 32] = [
     "unknown_currency",
     "not_an_amount",
     "negative_amount",
@@ -158,6 +169,9 @@ const CODES: [&str; 29] = [
     "not_an_account_key",
     "wrong_script",
     "no_such_address",
+    "unknown_asset",
+    "not_a_transaction",
+    "not_an_exchange_rate",
     "amount_not_text",
     "rate_not_text",
     "not_a_time",
@@ -209,8 +223,45 @@ from_text!(
     id::WaiverId,
     id::RescheduleId,
     id::Jurisdiction,
+    id::WalletId,
+    id::InvoiceId,
+    id::ResolutionId,
+    id::SaleId,
+    id::RevaluationId,
+    id::FreezeId,
+    TransactionId,
     TimeZone,
 );
+
+impl FromText for Chain {
+    fn from_text(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl FromText for AssetId {
+    fn from_text(text: &str) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl FromText for ExchangeRate {
+    const NUMBER_CODE: &'static str = "rate_not_text";
+
+    fn from_text(text: &str) -> Result<Self, Invalid> {
+        Self::parse(text)
+    }
+}
+
+/// The text of a key that may be shown to anybody. A private one is refused before anything else is read.
+pub(crate) struct KeyText(pub(crate) String);
+
+impl FromText for KeyText {
+    fn from_text(text: &str) -> Result<Self, Invalid> {
+        secret::refuse_key(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
 
 impl FromText for Rate {
     const NUMBER_CODE: &'static str = "rate_not_text";

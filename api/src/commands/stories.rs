@@ -82,7 +82,11 @@ pub(super) fn stories(commands: Vec<Prepared>, links: &mut Links) -> Vec<Vec<Pre
 /// Everything that a command is about: its stream, and what it says that it belongs to.
 fn names(asking: &Asking) -> Vec<String> {
     let own = asking.stream().to_string();
-    let Asking::Command(command) = asking else { return vec![own] };
+    let command = match asking {
+        Asking::Command(command) => command,
+        Asking::Later(it) => return [own].into_iter().chain(it.about().map(|it| it.to_string())).collect(),
+        Asking::Customer(_) | Asking::Close { .. } => return vec![own],
+    };
     let (order, plan, customer) = match command {
         Command::Order(_)
         | Command::Plan(_)

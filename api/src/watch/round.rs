@@ -6,7 +6,7 @@ use super::seen::{Block, BlockRef, Gone, Round};
 use super::sink::{Open, Sink, SinkError};
 use mizan_domain::onchain::Chain;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How many of the newest recorded blocks a watcher wants to be told. A reorganisation that is deeper than that stops
 /// it: no chain worth taking money on has ever had one, and a person has to look.
@@ -22,6 +22,8 @@ pub struct Watcher<N, S> {
     sink: S,
     /// Whether the node has been asked which chain it is on since it last failed.
     is_known: AtomicBool,
+    /// The height of the node's newest block when it was last asked.
+    node_height: AtomicU64,
 }
 
 /// Whether there is more to do at once.
@@ -78,12 +80,17 @@ pub enum NotWatched {
 impl<N: Node, S: Sink> Watcher<N, S> {
     /// A watcher of a chain.
     pub fn new(chain: Chain, node: N, sink: S) -> Self {
-        Self { chain, node, sink, is_known: AtomicBool::new(false) }
+        Self { chain, node, sink, is_known: AtomicBool::new(false), node_height: AtomicU64::new(0) }
     }
 
     /// The chain it watches.
     pub fn chain(&self) -> Chain {
         self.chain
+    }
+
+    /// The height of the node's newest block when it was last asked; 0 before.
+    pub fn node_height(&self) -> u64 {
+        self.node_height.load(Ordering::Relaxed)
     }
 
     /// Where its reports go.
@@ -112,6 +119,7 @@ impl<N: Node, S: Sink> Watcher<N, S> {
     async fn look(&self) -> Result<Progress, NotWatched> {
         let recorded = self.sink.recorded(self.chain).await?;
         let height = self.node.height().await?;
+        self.node_height.store(height, Ordering::Relaxed);
         let base = match self.common(&recorded.blocks, height).await? {
             Common::Nothing => None,
             Common::Newest(block) => Some(block),

@@ -25,12 +25,25 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// It was not recorded; the same will be found and reported again.
     fn record(&self, chain: Chain, round: &Round) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// Carries on what is recorded and has not been carried on yet. Called after every look, also after one that has
+    /// failed; what cannot be carried on now keeps nobody from looking.
+    fn carry_on(&self, chain: Chain) -> impl Future<Output = ()> + Send {
+        let _nothing_waits = chain;
+        std::future::ready(())
+    }
 }
 
 /// Why a sink could not answer.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct SinkError(pub String);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// That is as it should be: of several processes one watches a chain.
+    #[error("another process watches this chain")]
+    Elsewhere,
+    /// It cannot just now.
+    #[error("{0}")]
+    NotNow(String),
+}
 
 /// What a watcher looks for on a chain.
 #[derive(Debug, Default)]

@@ -213,7 +213,7 @@ impl Sink for Books {
         let mut it = self.0.lock().unwrap();
         if it.failures > 0 {
             it.failures -= 1;
-            return Err(SinkError("not just now".to_owned()));
+            return Err(SinkError::NotNow("not just now".to_owned()));
         }
         it.apply(round);
         Ok(())

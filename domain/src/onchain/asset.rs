@@ -1,5 +1,6 @@
 //! Assets by chain and contract, in their CAIP-19 names; never by symbol: anybody may call a token USDC.
 
+use super::address::Address;
 use super::chain::{Chain, Network};
 use crate::invalid::Invalid;
 use crate::money::{Money, shortened};
@@ -51,6 +52,17 @@ impl Asset {
     #[must_use]
     pub fn of_minor(self, minor: i128) -> Money {
         Money::of_minor(minor, self.into())
+    }
+}
+
+impl AssetId {
+    /// The address of the token's contract; none for a chain's own coin.
+    #[must_use]
+    pub fn contract(self) -> Option<Address> {
+        match self.token {
+            Token::Coin(_) => None,
+            Token::Erc20(contract) => Some(Address::of_evm(contract, self.chain)),
+        }
     }
 }
 

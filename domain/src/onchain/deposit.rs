@@ -221,7 +221,7 @@ impl Told<'_> {
         if !is_news {
             return;
         }
-        let seen = self.seen;
+        let (seen, known) = (self.seen, self.deposit.known.as_ref());
         // A transaction in a block cannot be replaced any more.
         let is_replaceable = seen.is_replaceable && seen.sighting == Sighting::Seen;
         let event = Seen {
@@ -234,7 +234,7 @@ impl Told<'_> {
             watch: seen.watch.clone(),
             confirmations_needed: seen.watch.confirming.needed(seen.amount, is_replaceable),
             spot: seen.spot.clone(),
-            first_seen_at: self.deposit.known.as_ref().map_or(seen.at, |it| it.first_seen_at),
+            first_seen_at: known.map_or(seen.first_seen_at.min(seen.at), |it| it.first_seen_at),
             sequence: seen.sequence,
             at: seen.at,
         };

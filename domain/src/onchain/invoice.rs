@@ -310,7 +310,10 @@ impl Invoice {
             let is_undecided = it.state == DepositState::Confirmed && it.decided.is_none();
             !is_accepting && self.settled.is_none() && is_undecided
         };
-        let is_about = |it: &Came| it.is_waiting_in(self, agreement) || can_be_kept(it);
+        // A rate is of one asset: coins of another one wait for a decision with their own.
+        let asset = asked.asset.or_else(|| agreement.due.currency().asset().map(|it| it.id));
+        let is_of_asset = |it: &Came| !is_accepting || it.amount.currency().asset().map(|it| it.id) == asset;
+        let is_about = |it: &Came| is_of_asset(it) && (it.is_waiting_in(self, agreement) || can_be_kept(it));
         let waiting: Vec<(&DepositId, &Came)> = self.deposits.iter().filter(|(_, it)| is_about(it)).collect();
         let can_settle = is_accepting && self.settled.is_none() && self.spendable(agreement).is_positive();
         if waiting.is_empty() && !can_settle {

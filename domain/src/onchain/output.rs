@@ -6,6 +6,7 @@ use crate::invalid::Invalid;
 use crate::money::shortened;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// A transaction's id: 64 hexadecimal digits in small letters, with `0x` before them on Ethereum-like chains.
@@ -66,6 +67,32 @@ pub enum Place {
     Value,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Output(index) => write!(f, "output {index}"),
+            Self::Log(index) => write!(f, "log {index}"),
+            Self::Value => f.write_str("value"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = Invalid;
+
+    /// Reads what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let unknown = || Invalid::NotATransaction(shortened(text));
+        let place = match text.split_once(' ') {
+            None if text == "value" => Some(Self::Value),
+            Some(("output", index)) => index.parse().ok().map(Self::Output),
+            Some(("log", index)) => index.parse().ok().map(Self::Log),
+            Some(_) | None => None,
+        };
+        place.filter(|it| it.to_string() == text).ok_or_else(unknown)
+    }
+}
+
 /// Money that came on a chain. Two notifications of the same output are one deposit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Output {
@@ -81,13 +108,8 @@ impl Output {
     /// The deposit of this output, however often it is told.
     #[must_use]
     pub fn deposit_id(&self) -> DepositId {
-        let place = match self.place {
-            Place::Output(index) => format!("output {index}"),
-            Place::Log(index) => format!("log {index}"),
-            Place::Value => "value".to_owned(),
-        };
         let digits = self.transaction.as_str().trim_start_matches("0x");
-        DepositId::derived(&["deposit", &self.chain.to_string(), digits, &place])
+        DepositId::derived(&["deposit", &self.chain.to_string(), digits, &self.place.to_string()])
     }
 }
 
@@ -104,4 +126,19 @@ pub struct Block {
     pub height: u64,
     /// Its hash.
     pub hash: TransactionId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_they_are_written() {
+        for place in [Place::Output(0), Place::Log(17), Place::Value] {
+            assert_eq!(place.to_string().parse::<Place>(), Ok(place));
+        }
+        for bad in ["", "output", "output -1", "output 01", "log", "log x", "value 1", "input 0"] {
+            assert!(bad.parse::<Place>().is_err(), "{bad}");
+        }
+    }
 }

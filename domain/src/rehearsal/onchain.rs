@@ -167,7 +167,8 @@ impl Shop {
     pub(crate) fn resolves(&mut self, id: &str, how: Resolution, rate: &str) -> Vec<Event> {
         let spot = Some(spot(rate));
         let (invoice_id, resolution_id) = (the("i-1"), the(id));
-        let asked = invoice::Resolve { invoice_id, resolution_id, how, spot, reason: None, at: minute(40) };
+        let asked =
+            invoice::Resolve { invoice_id, resolution_id, how, asset: None, spot, reason: None, at: minute(40) };
         self.play(invoice::Command::Resolve(asked))
     }
 
@@ -285,6 +286,7 @@ pub(crate) fn observation(
         watch,
         sighting,
         spot,
+        first_seen_at: at,
         at,
     }
 }

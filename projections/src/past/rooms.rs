@@ -1,7 +1,8 @@
 //! What the past is made of: which tables follow which streams, and which are only ever added to.
 
 use crate::apply::NotApplied;
-use crate::{clocks, credit_lines, customers, orders, payments, plans};
+use crate::{clocks, credit_lines, customers, onchain, orders, payments, plans};
+use mizan_domain::onchain::{deposit, holding, invoice, payout, wallet};
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
 use sqlx::PgConnection;
@@ -24,6 +25,11 @@ pub(crate) enum Streams {
     Credit,
     Clock,
     Customers,
+    Wallets,
+    Invoices,
+    Deposits,
+    Holdings,
+    Payouts,
 }
 
 /// A table of such rows.
@@ -51,6 +57,11 @@ impl Streams {
             Self::Credit => credit::Credit::CATEGORY,
             Self::Clock => clock::Clock::CATEGORY,
             Self::Customers => customer::Customer::CATEGORY,
+            Self::Wallets => wallet::Wallet::CATEGORY,
+            Self::Invoices => invoice::Invoice::CATEGORY,
+            Self::Deposits => deposit::Deposit::CATEGORY,
+            Self::Holdings => holding::Holding::CATEGORY,
+            Self::Payouts => payout::Payout::CATEGORY,
         }
     }
 
@@ -62,6 +73,11 @@ impl Streams {
             Self::Plans => "plan_id",
             Self::Credit | Self::Customers => "customer_id",
             Self::Clock => "'merchant'",
+            Self::Wallets => "wallet_id",
+            Self::Invoices => "invoice_id",
+            Self::Deposits => "deposit_id",
+            Self::Holdings => "holding_id",
+            Self::Payouts => "payout_id",
         }
     }
 
@@ -76,6 +92,11 @@ impl Streams {
             Self::Credit => &const { [many("credit_lines")] },
             Self::Clock => &const { [one("clocks")] },
             Self::Customers => &const { [one("customers")] },
+            Self::Wallets => &const { [one("wallets"), many("onchain_addresses")] },
+            Self::Invoices => &const { [one("invoices")] },
+            Self::Deposits => &const { [one("deposits")] },
+            Self::Holdings => &const { [one("holdings")] },
+            Self::Payouts => &const { [one("payouts")] },
         }
     }
 
@@ -88,6 +109,11 @@ impl Streams {
             Self::Credit => credit_lines::apply(tx, batch).await,
             Self::Clock => clocks::apply(tx, batch).await,
             Self::Customers => customers::apply(tx, batch).await,
+            Self::Wallets => onchain::wallets::apply(tx, batch).await,
+            Self::Invoices => onchain::invoices::apply(tx, batch).await,
+            Self::Deposits => onchain::deposits::apply(tx, batch).await,
+            Self::Holdings => onchain::holdings::apply(tx, batch).await,
+            Self::Payouts => onchain::payouts::apply(tx, batch).await,
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct Observation {
     pub sighting: Sighting,
     /// What the asset cost at that moment; needed where the deposit is confirmed by it.
     pub spot: Option<Spot>,
+    /// When the watcher saw it for the first time. It counts where this is the first that the deposit is told: a watcher
+    /// may be kept waiting for a rate, and the customer has paid in time all the same.
+    pub first_seen_at: Timestamp,
     /// When.
     pub at: Timestamp,
 }

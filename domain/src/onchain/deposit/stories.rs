@@ -100,3 +100,16 @@ fn deposits_refuse_in_order() {
     assert_eq!(confirmed.decide(&ask(other)).unwrap_err().code(), "exists_with_different_content");
     let _: crate::id::DepositId = the("d-1");
 }
+
+/// A watcher had to wait for a rate: the customer was in time.
+#[test]
+fn a_deposit_was_first_seen_when_the_watcher_saw_it() {
+    let first_seen_at = |first_seen_at, at| {
+        let look = Observation { first_seen_at, at, ..look(1, included(9, 1)) };
+        let events = Deposit::default().decide(&ask(look)).unwrap();
+        let Event::Confirmed(it) = &events[1] else { panic!("{events:?}") };
+        (it.first_seen_at, it.at)
+    };
+    assert_eq!(first_seen_at(minute(1), minute(9)), (minute(1), minute(9)));
+    assert_eq!(first_seen_at(minute(9), minute(1)), (minute(1), minute(1)), "not after it is told");
+}

@@ -3,7 +3,7 @@
 use crate::id::{DepositId, InvoiceId, PaymentId, RefundId, ResolutionId, WalletId};
 use crate::money::Money;
 use crate::onchain::wallet::Agreement;
-use crate::onchain::{Address, Spot};
+use crate::onchain::{Address, AssetId, Spot};
 use crate::order::Timestamp;
 use crate::rate::Rate;
 use crate::text::Text;
@@ -113,7 +113,9 @@ pub struct Resolve {
     pub resolution_id: ResolutionId,
     /// What is decided.
     pub how: Resolution,
-    /// What the asset costs today, where money is accepted at today's value.
+    /// Which asset it is about, where money is accepted at today's value; the invoice's own, if it is none.
+    pub asset: Option<AssetId>,
+    /// What that costs today.
     pub spot: Option<Spot>,
     /// Why.
     pub reason: Option<Text>,

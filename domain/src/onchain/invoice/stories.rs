@@ -19,7 +19,7 @@ fn cancel() -> Command {
 fn resolve(id: &str, how: Resolution, rate: Option<&str>) -> Command {
     let spot = rate.map(spot);
     let (invoice_id, resolution_id) = (the("i-1"), the(id));
-    Command::Resolve(Resolve { invoice_id, resolution_id, how, spot, reason: None, at: minute(40) })
+    Command::Resolve(Resolve { invoice_id, resolution_id, how, asset: None, spot, reason: None, at: minute(40) })
 }
 
 fn give(it: RefundInvoice) -> Command {

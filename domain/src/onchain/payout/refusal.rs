@@ -73,7 +73,7 @@ impl Refused for Refusal {
             | Self::AlreadyApproved
             | Self::NotReleased
             | Self::AlreadySent => "payout_id",
-            Self::OtherRevision { .. } => "revision",
+            Self::OtherRevision { .. } => "price_revision",
             Self::NotAnApprover { .. } | Self::OwnRequest => "by",
             Self::FeeNotInAsset => "fee",
         };

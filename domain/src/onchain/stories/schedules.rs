@@ -119,7 +119,15 @@ impl Player {
                 let how = if accept { Resolution::AcceptAtTodaysValue } else { Resolution::KeepAsCredit };
                 let (invoice_id, resolution_id) = (the("i-1"), the(&format!("x-{nth}")));
                 let spot = Some(spot("49000"));
-                let asked = invoice::Resolve { invoice_id, resolution_id, how, spot, reason: None, at: minute(50) };
+                let asked = invoice::Resolve {
+                    invoice_id,
+                    resolution_id,
+                    how,
+                    asset: None,
+                    spot,
+                    reason: None,
+                    at: minute(50),
+                };
                 self.say(invoice::Command::Resolve(asked).into())
             }
             Step::Sell(nth, amount) => {
