@@ -34,7 +34,7 @@ test: check test-tools ## every check and every test, doc tests included
 	done
 	@# Chains' own nodes: likewise.
 	@if [ -e $(TARGET)/nodes/package.json ]; then \
-		cargo test --workspace --test nodes -- --ignored; \
+		cargo test --workspace --test nodes --test chains -- --ignored; \
 	else \
 		echo "mizan: SKIPPED: the tests with nodes of Bitcoin and Ethereum, which are not here"; \
 	fi

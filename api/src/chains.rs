@@ -75,9 +75,8 @@ struct Follower {
 
 impl Chains {
     /// Watches a chain through a node, until [`Chains::stop`]. Must be called within a tokio runtime.
-    pub fn watch(&mut self, chain: Chain, node: Rpc, keeper: impl FnOnce(latest::Sender<ChainState>) -> Keeper) {
-        let (sender, state) = latest::channel(ChainState::starting(chain));
-        let (keeper, said) = (keeper(sender.clone()), sender);
+    pub fn watch(&mut self, chain: Chain, node: Rpc, keeper: Keeper, state: latest::Receiver<ChainState>) {
+        let said = keeper.state.clone();
         let task = tokio::spawn(watch::watch(chain, node, keeper, move |turn| say(&said, &turn)));
         self.followers.push(Follower { state, task });
     }

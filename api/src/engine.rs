@@ -1,7 +1,7 @@
 //! The parts of a running service, put together: cluster, log, appender, policies, read models.
 
 use crate::asking::Asking;
-use crate::chains::{Chains, Held, Keeper, Teller};
+use crate::chains::{ChainState, Chains, Held, Keeper, Teller};
 use crate::clocks::Clocks;
 use crate::policies;
 use crate::preview;
@@ -21,7 +21,7 @@ use mizan_store::{Log, LogError, PgConnectOptions};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 /// Connections to the database, of one process.
@@ -71,7 +71,7 @@ pub struct Engine {
     pub clocks: Arc<Clocks>,
     /// What personal values are sealed with.
     pub vault: Vault,
-    /// What assets on chains cost, where anybody is asked.
+    /// What assets cost, where somebody says so.
     pub rates: Option<Arc<Rates>>,
     /// The chains that are watched.
     pub chains: Chains,
@@ -134,8 +134,7 @@ impl Engine {
         let data_dir = place.data_dir.clone();
         let seal = SealFollower::start(log.clone(), &place.data_dir);
         let followers = [policies, tokio::spawn(timers.clone().follow())];
-        let (rates, chains) = (None, Chains::default());
-        let engine = Self {
+        Ok(Self {
             log,
             writer,
             projector,
@@ -143,23 +142,29 @@ impl Engine {
             seal,
             clocks,
             vault,
-            rates,
-            chains,
+            rates: None,
+            chains: Chains::default(),
             data_dir,
             timers,
             followers,
             cluster,
-        };
-        Ok(engine)
+        })
     }
 
     /// Watches a chain from now on, through a node. Rates come first: what is not known to cost anything is not confirmed.
     pub fn watch(&mut self, chain: Chain, node: Rpc) {
-        let (writer, reads, clocks) = (self.writer.clone(), self.reads.clone(), Arc::clone(&self.clocks));
-        let teller = Teller { writer, reads: reads.clone(), clocks: Arc::clone(&clocks), rates: self.rates.clone() };
+        let state = ChainState::starting(chain);
+        let (sender, state) = watch::channel(state);
+        self.chains.watch(chain, node, self.keeper(sender), state);
+    }
+
+    /// Who keeps what is seen of a chain, and tells it.
+    #[must_use]
+    pub fn keeper(&self, state: watch::Sender<ChainState>) -> Keeper {
+        let (reads, clocks, rates) = (self.reads.clone(), Arc::clone(&self.clocks), self.rates.clone());
+        let teller = Teller { writer: self.writer.clone(), reads: reads.clone(), clocks: Arc::clone(&clocks), rates };
         let (log, projector) = (self.log.clone(), Arc::clone(&self.projector));
-        let held = Mutex::new(Held::default());
-        self.chains.watch(chain, node, |state| Keeper { log, reads, projector, clocks, teller, state, held });
+        Keeper { log, reads, projector, clocks, teller, state, held: Mutex::new(Held::default()) }
     }
 
     /// Does a command and everything that follows from it, whether the caller waits or goes away.

@@ -75,17 +75,22 @@ impl System {
 
     /// The same, with more arguments.
     pub async fn serve_with(&self, arguments: &[&str]) -> Service {
-        self.start("serve", arguments).await
+        self.start("serve", arguments, &[]).await
+    }
+
+    /// Starts a service in an environment: variables and what they are set to.
+    pub async fn serve_in(&self, environment: &[(&str, &str)]) -> Service {
+        self.start("serve", &[], environment).await
     }
 
     /// Starts a service with demonstration data.
     pub async fn demo(&self) -> Service {
-        self.start("demo", &[]).await
+        self.start("demo", &[], &[]).await
     }
 
-    async fn start(&self, name: &str, arguments: &[&str]) -> Service {
+    async fn start(&self, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Service {
         let mut command = self.command(&[name, "--listen", "127.0.0.1:0"]);
-        command.args(arguments).env("RUST_LOG", "info");
+        command.args(arguments).env("RUST_LOG", "info").envs(environment.iter().copied());
         let cluster = match &self.place {
             Place::Database(_) => None,
             Place::DataDir => Some(self.data_dir()),
@@ -172,8 +177,17 @@ impl Run {
 #[must_use]
 pub(crate) fn mizan() -> Command {
     let mut command = Command::new(binary());
-    let settings =
-        ["DATABASE_URL", "MIZAN_DATA_DIR", "MIZAN_LISTEN", "MIZAN_REQUESTS_PER_SECOND", "MIZAN_STORE", "RUST_LOG"];
+    let settings = [
+        "DATABASE_URL",
+        "MIZAN_DATA_DIR",
+        "MIZAN_LISTEN",
+        "MIZAN_NODES",
+        "MIZAN_RATES",
+        "MIZAN_RATES_LOOPBACK",
+        "MIZAN_REQUESTS_PER_SECOND",
+        "MIZAN_STORE",
+        "RUST_LOG",
+    ];
     for name in settings {
         command.env_remove(name);
     }

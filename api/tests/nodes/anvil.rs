@@ -1,8 +1,8 @@
 //! Foundry's anvil, a node of the Ethereum family, with accounts that it signs for itself.
 
 use crate::process::{PATIENCE, Process, nodes_dir};
+use crate::rpc::Rpc;
 use bitcoin::hex::DisplayHex;
-use mizan::watch::{Evm, Rpc, Sink, Watcher};
 use mizan_domain::onchain::{Address, Chain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,9 +37,9 @@ impl Anvil {
         Self { _process: process, address, rpc, accounts, mines_itself: AtomicBool::new(true) }
     }
 
-    /// A watcher as a new process would start it.
-    pub(crate) fn watcher<S: Sink>(&self, sink: S) -> Watcher<Evm, S> {
-        Watcher::new(CHAIN, Evm::new(Rpc::new(&self.address).unwrap()), sink)
+    /// The node's address.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) async fn call<T: DeserializeOwned>(&self, method: &'static str, params: impl Serialize) -> T {

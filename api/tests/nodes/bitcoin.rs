@@ -17,6 +17,11 @@ pub(crate) fn addresses(count: u32) -> Vec<Address> {
     (0..count).map(|index| account.address(index).unwrap()).collect()
 }
 
+/// A watcher as a new process would start it.
+fn watcher_of(node: &Regtest, books: Books) -> Watcher<Bitcoin, Books> {
+    Watcher::new(REGTEST, Bitcoin::new(Rpc::new(node.address()).unwrap()), books)
+}
+
 const COIN: Asset = Asset::Native;
 
 #[tokio::test]
@@ -25,7 +30,7 @@ async fn every_output_is_credited_once_when_it_is_deep_enough() {
     let (node, coins) = Regtest::with_coins(3).await;
     let to = addresses(3);
     let books = Books::watching(&to, &[]);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     // A part of what is due, then too much; then two outputs to one address and one to another, in one transaction.
@@ -55,10 +60,10 @@ async fn every_output_is_credited_once_when_it_is_deep_enough() {
     // Nothing new is nothing to record; and a watcher that starts again does not find anything twice.
     let rounds = books.rounds();
     catch_up(&watcher).await;
-    catch_up(&node.watcher(books.clone())).await;
+    catch_up(&watcher_of(&node, books.clone())).await;
     assert_eq!(books.rounds(), rounds);
     node.mine(40).await;
-    catch_up(&node.watcher(books.clone())).await;
+    catch_up(&watcher_of(&node, books.clone())).await;
     assert_eq!(balances(), [220_000, 200, 7]);
     assert_eq!(books.tip().unwrap().height, node.height().await);
 }
@@ -71,7 +76,7 @@ async fn a_reorganisation_of_six_blocks_ends_in_the_right_books() {
     let (node, coins) = Regtest::with_coins(3).await;
     let to = addresses(3);
     let books = Books::watching(&to, &[]);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
     let fork = node.height().await;
 
@@ -98,7 +103,7 @@ async fn a_reorganisation_of_six_blocks_ends_in_the_right_books() {
     assert_eq!([books.balance(&to[0], &COIN), books.balance(&to[1], &COIN)], [0, 0], "all is taken back");
     drop(watcher);
 
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
     let by = instead.compute_txid().to_string();
     assert_eq!(books.state(&lost_id), Some(State::Replaced(by)), "it can never come back");
@@ -106,7 +111,7 @@ async fn a_reorganisation_of_six_blocks_ends_in_the_right_books() {
     node.mine_with(vec![stays]).await;
     node.mine(5).await;
     drop(watcher);
-    catch_up(&node.watcher(books.clone())).await;
+    catch_up(&watcher_of(&node, books.clone())).await;
     assert_eq!(books.tip().unwrap().height, fork + 7);
     assert_eq!(books.entries(&stays_id), [500_000, -500_000, 500_000]);
     assert_eq!(books.entries(&lost_id), [600_000, -600_000]);
@@ -120,7 +125,7 @@ async fn a_coin_spent_twice_is_seen_before_and_in_the_block() {
     let (node, coins) = Regtest::with_coins(1).await;
     let to = addresses(2);
     let books = Books::watching(&to, &[]);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     let shown = node.send(&node.pay(coins[0], &[(&to[0], 900_000)], false)).await;
@@ -142,7 +147,7 @@ async fn what_could_not_be_recorded_is_found_again() {
     let (node, coins) = Regtest::with_coins(2).await;
     let to = addresses(1);
     let books = Books::watching(&to, &[]);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     let waits = node.send(&node.pay(coins[0], &[(&to[0], 1)], false)).await;
@@ -168,7 +173,7 @@ async fn ten_thousand_addresses_cost_one_pass() {
     let (node, coins) = Regtest::with_coins(1).await;
     let to = addresses(10_000);
     let books = Books::watching(&to[..1], &[]);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     books.watch(&to, &[]);

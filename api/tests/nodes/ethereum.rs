@@ -2,7 +2,7 @@
 
 use crate::anvil::{Anvil, CHAIN};
 use crate::books::{Books, State, catch_up};
-use mizan::watch::{Asset, Effect, Place, Progress};
+use mizan::watch::{Asset, Effect, Evm, Place, Progress, Rpc, Watcher};
 use mizan_domain::onchain::{AccountKey, Address, Script};
 use serde_json::json;
 
@@ -23,6 +23,11 @@ fn addresses(count: u32) -> Vec<Address> {
     (0..count).map(|index| account.address(index).unwrap()).collect()
 }
 
+/// A watcher as a new process would start it.
+fn watcher_of(node: &Anvil, books: Books) -> Watcher<Evm, Books> {
+    Watcher::new(CHAIN, Evm::new(Rpc::new(node.address()).unwrap()), books)
+}
+
 #[tokio::test]
 #[ignore = "needs anvil: make test"]
 async fn coins_and_tokens_are_credited_once() {
@@ -30,7 +35,7 @@ async fn coins_and_tokens_are_credited_once() {
     let (token, other) = (node.token(SUPPLY).await, node.token(SUPPLY).await);
     let to = addresses(3);
     let books = Books::watching(&to, std::slice::from_ref(&token));
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     let coin = node.pay(&to[0], MUCH).await;
@@ -50,9 +55,9 @@ async fn coins_and_tokens_are_credited_once() {
     assert!(books.transfer(&units).measured);
     assert_eq!(books.of(&unknown), [], "whatever its symbol, it is a token that nobody has asked for");
 
-    catch_up(&node.watcher(books.clone())).await;
+    catch_up(&watcher_of(&node, books.clone())).await;
     node.mine(40).await;
-    catch_up(&node.watcher(books.clone())).await;
+    catch_up(&watcher_of(&node, books.clone())).await;
     assert_eq!(books.entries(&twice), [7, 7]);
     assert_eq!(books.tip().unwrap().height, node.height().await);
     let finalized = books.finalized().unwrap();
@@ -66,7 +71,7 @@ async fn what_moves_nothing_is_seen_and_is_not_money() {
     let token = node.token(1_000).await;
     let to = addresses(2);
     let books = Books::watching(&to, std::slice::from_ref(&token));
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     // Whoever is paid there fails: PUSH 0, PUSH 0, REVERT.
@@ -99,7 +104,7 @@ async fn a_token_that_keeps_a_fee_is_credited_with_what_has_come() {
     let token = node.token(SUPPLY).await;
     let to = addresses(2);
     let books = Books::watching(&to, std::slice::from_ref(&token));
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     node.send(json!({ "to": token.as_str(), "data": format!("0x{SET_FEE}{:064x}", 3) })).await;
@@ -128,7 +133,7 @@ async fn a_reorganisation_takes_back_what_it_has_undone() {
     let token = node.token(SUPPLY).await;
     let to = addresses(2);
     let books = Books::watching(&to, std::slice::from_ref(&token));
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
     let fork = node.height().await;
 
@@ -144,7 +149,7 @@ async fn a_reorganisation_takes_back_what_it_has_undone() {
     assert_eq!(books.tip().unwrap().height, fork);
     assert_eq!(books.state(&coin), Some(State::Orphaned));
     drop(watcher);
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
     assert_eq!([books.entries(&units), books.entries(&coin)], [vec![500, -500], vec![600, -600]]);
     assert_eq!(books.tip().unwrap().height, node.height().await);
@@ -166,7 +171,7 @@ async fn a_payment_that_is_mined_again_elsewhere_is_the_same_payment() {
     let token = node.token(SUPPLY).await;
     let to = addresses(2);
     let books = Books::watching(&to, std::slice::from_ref(&token));
-    let watcher = node.watcher(books.clone());
+    let watcher = watcher_of(&node, books.clone());
     catch_up(&watcher).await;
 
     let snapshot: String = node.call("evm_snapshot", json!([])).await;

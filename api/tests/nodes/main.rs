@@ -6,6 +6,8 @@
 //! Beside them a chain of our own invention ([`world`]) does what real ones do once in years, at random and a hundred
 //! times a second; it needs nothing and always runs.
 //!
+//! The whole service against the same nodes is in `tests/chains/`, which shares what starts and moves them.
+//!
 //! Time is not waited for anywhere: a watcher's round is called by the test, and a node has done what it was asked when
 //! it answers.
 
@@ -26,3 +28,8 @@ mod process;
 mod regtest;
 mod rehearsal;
 mod world;
+
+/// How a test speaks to a node, beside the watcher.
+mod rpc {
+    pub(crate) use mizan::watch::Rpc;
+}

@@ -3,6 +3,7 @@
 //! Bitcoin Core where it is installed, else bcoin.
 
 use crate::process::{PATIENCE, Process, free_port, nodes_dir};
+use crate::rpc::Rpc;
 use bitcoin::absolute::LockTime;
 use bitcoin::block::{Header, Version};
 use bitcoin::consensus::encode::{deserialize_hex, serialize_hex};
@@ -13,7 +14,6 @@ use bitcoin::{
     Address, Amount, Block, BlockHash, Network, OutPoint, PublicKey, ScriptBuf, Sequence, Transaction, TxIn,
     TxMerkleNode, TxOut, Witness, script, transaction,
 };
-use mizan::watch::{Bitcoin, Rpc, Watcher};
 use mizan_domain::onchain;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -56,11 +56,6 @@ impl Regtest {
             found.push(Coin { at, satoshi: coinbase.output[0].value.to_sat() });
         }
         (it, found)
-    }
-
-    /// A watcher as a new process would start it.
-    pub(crate) fn watcher<S: mizan::watch::Sink>(&self, sink: S) -> Watcher<Bitcoin, S> {
-        Watcher::new(REGTEST, Bitcoin::new(Rpc::new(&self.address).unwrap()), sink)
     }
 
     /// The node's address, with user name and password.
@@ -181,7 +176,7 @@ fn start() -> (Process, String) {
         command.arg(format!("-datadir={}", dir.display()));
         return (Process::start(&mut command, "Done loading").0, address("x"));
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/nodes/regtest.js");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/tests/nodes/regtest.js");
     let mut command = Command::new("node");
     command.env("NODE_BACKEND", "js").arg(script).arg(nodes_dir()).args([&port.to_string(), PASSWORD]);
     (Process::start(&mut command, "ready").0, address("x"))

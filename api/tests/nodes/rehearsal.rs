@@ -1,7 +1,7 @@
 //! Random histories of a chain, with faults of the node and of the sink at random moments: at the end the books are right.
 
 use crate::books::{Books, State, catch_up};
-use crate::world::{CHAIN, Step, World, amount};
+use crate::world::{CHAIN, Step, World, amount, tx_id};
 use mizan::watch::{Asset, NotWatched, Progress, Watcher};
 use mizan_domain::onchain::Address;
 use proptest::collection::vec;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 /// What happens beside the chain's own steps.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+pub(crate) enum Act {
     Chain(Step),
     Round,
     Restart,
@@ -19,7 +19,7 @@ enum Act {
     ChainMoves { after: usize, step: Step },
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..6_u32, 0..4_usize).prop_map(|(coin, to)| Step::Pay { coin, to }),
         1 => (0..6_u32).prop_map(|coin| Step::Forget { coin }),
@@ -29,7 +29,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn any_act() -> impl Strategy<Value = Act> {
+pub(crate) fn any_act() -> impl Strategy<Value = Act> {
     prop_oneof![
         6 => any_step().prop_map(Act::Chain),
         6 => Just(Act::Round),
@@ -70,7 +70,7 @@ async fn rehearse(acts: &[Act]) {
     catch_up(&watcher).await;
     let truth = world.truth();
     for (payment, block, is_waiting) in &truth {
-        let tx = format!("tx-{}", payment.id);
+        let tx = tx_id(payment.id);
         let state = books.state(&tx);
         let credited: i128 = books.entries(&tx).iter().sum();
         if !ours.contains(&payment.to) {
@@ -123,7 +123,7 @@ fn a_node_that_is_late_undoes_nothing() {
         let rounds = books.rounds();
         world.fall_behind(2);
         assert_eq!(watcher.round().await.unwrap(), Progress::CaughtUp);
-        assert_eq!((books.rounds(), books.entries("tx-0")), (rounds, vec![1]));
+        assert_eq!((books.rounds(), books.entries(&tx_id(0))), (rounds, vec![1]));
     });
 }
 
@@ -137,10 +137,10 @@ fn a_payment_that_is_mined_while_the_node_is_asked_is_not_gone() {
             let watcher = Watcher::new(CHAIN, world.node(), books.clone());
             world.happen(Step::Pay { coin: 1, to: 0 });
             catch_up(&watcher).await;
-            assert_eq!(books.state("tx-0"), Some(State::Waiting));
+            assert_eq!(books.state(&tx_id(0)), Some(State::Waiting));
             world.move_after(after, Step::Mine { blocks: 1 });
             watcher.round().await.unwrap();
-            assert!(matches!(books.state("tx-0"), Some(State::Waiting | State::In(_))), "after {after} questions");
+            assert!(matches!(books.state(&tx_id(0)), Some(State::Waiting | State::In(_))), "after {after} questions");
         }
     });
 }

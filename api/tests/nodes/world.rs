@@ -198,7 +198,7 @@ impl ScriptedNode {
 
 fn look_at(payment: &Payment, interest: &Interest<'_>, looked: &mut Looked) {
     let claim = format!("coin-{}", payment.coin);
-    let tx = format!("tx-{}", payment.id);
+    let tx = tx_id(payment.id);
     if interest.claims.contains(claim.as_str()) {
         looked.used.push((claim.clone(), tx.clone()));
     }
@@ -215,6 +215,11 @@ fn look_at(payment: &Payment, interest: &Interest<'_>, looked: &mut Looked) {
         };
         looked.transactions.push(Transaction { tx, claims: vec![claim], replaceable: true, transfers: vec![transfer] });
     }
+}
+
+/// The name of a payment's transaction on the chain.
+pub(crate) fn tx_id(id: u32) -> String {
+    format!("{:064x}", 0x7a00_0000_0000_u64 + u64::from(id))
 }
 
 /// Every payment has an amount of its own.
@@ -266,7 +271,7 @@ impl Node for ScriptedNode {
         let mut looked_at = self.looked_at.lock().unwrap();
         looked_at.retain(|id| it.waiting.iter().any(|payment| payment.id == *id));
         for payment in &it.waiting {
-            waiting.all.insert(format!("tx-{}", payment.id));
+            waiting.all.insert(tx_id(payment.id));
             if looked_at.insert(payment.id) {
                 look_at(payment, interest, &mut waiting.looked);
             }
