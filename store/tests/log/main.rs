@@ -27,3 +27,4 @@ mod pool;
 mod read;
 mod seal;
 mod speed;
+mod vault;
