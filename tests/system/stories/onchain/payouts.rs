@@ -99,14 +99,14 @@ async fn one_denial_rejects_and_the_day_has_a_cap() {
     let keys = people(&system);
     let api = system.serve().await;
     house(&api).await;
-    let [ann, bob, _eve] = as_people(&api, &keys);
+    let [ann, bob, eve] = as_people(&api, &keys);
     api.done("advance-clock", json!({ "to": "2026-01-05T13:00:00Z" })).await;
     api.done("request-payout", payout("p-1", "0.00100000")).await;
     api.refused("request-payout", payout("p-2", "0.00100000"), "exceeds_daily_cap", "/amount").await;
     approve(&ann, "p-1").await;
     bob.done("deny-payout", json!({ "payout_id": "p-1", "reason": "who is that" })).await;
     shows(&api.one("payouts/p-1").await, &json!({ "state": "denied", "ended_by": "key:bob" }));
-    ann.refused("approve-payout", json!({ "payout_id": "p-1", "price_revision": 1 }), "payout_closed", "/payout_id")
+    eve.refused("approve-payout", json!({ "payout_id": "p-1", "price_revision": 1 }), "payout_closed", "/payout_id")
         .await;
     shows(&api.one(&format!("holdings/{BTC}")).await, &json!({ "promised": "0.00000000", "promises": [] }));
     api.done("request-payout", payout("p-2", "0.00100000")).await;
