@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// Speaks to one service with its key. Queries show at least what this client was told has happened.
+/// Speaks to one service with a key. Queries show at least what this client was told has happened.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
     address: Arc<str>,
+    key: Arc<str>,
     /// The latest position that a command was answered with.
     position: Arc<AtomicI64>,
 }
@@ -42,7 +43,13 @@ impl Client {
         // library wants one all the same. It is there already when another test has installed it.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(idle).build().unwrap();
-        Self { http, address: address.into(), position: Arc::default() }
+        Self { http, address: address.into(), key: API_KEY.into(), position: Arc::default() }
+    }
+
+    /// The same service, asked with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.into(), ..self.clone() }
     }
 
     /// `host:port`
@@ -53,7 +60,7 @@ impl Client {
 
     /// A request with the key, to be completed and [sent](Self::send).
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.bare(method, path).bearer_auth(API_KEY)
+        self.bare(method, path).bearer_auth(&self.key)
     }
 
     /// A request without a key.

@@ -34,7 +34,8 @@ async fn every_route_of_the_document_answers() {
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(operations.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path}: an id twice");
-            let address = path.replace("{id}", "nobody").replace("{position}", "1");
+            let address =
+                path.replace("{id}", "nobody").replace("{position}", "1").replace("{asset}", "eip155:1%2Fslip44:60");
             let answer = match method.as_str() {
                 "get" => api.get(&address).await,
                 "post" => api.send(api.request(Method::POST, &address).json(&json!({}))).await,
@@ -92,7 +93,7 @@ async fn answers_are_what_the_document_says() {
         ("close-period", json!({ "until": "2025-12-31" })),
         ("start-clock", json!({})),
     ];
-    for (name, data) in story {
+    for (name, data) in story.into_iter().chain(on_chains()) {
         let schema = answers(&format!("/v1/commands/{name}"));
         let dry = api.send(api.commanding(&format!("{name}?dry_run=true"), &data)).await.ok();
         conforms(&document, schema, &dry, name);
@@ -120,6 +121,15 @@ async fn answers_are_what_the_document_says() {
         ("/v1/queries/credit-lines", "credit-lines?"),
         ("/v1/queries/credit-lines/{id}", "credit-lines/c-1?"),
         ("/v1/queries/clock", "clock?"),
+        ("/v1/queries/wallets", "wallets?"),
+        ("/v1/queries/wallets/{id}", "wallets/w-1?"),
+        ("/v1/queries/invoices", "invoices?"),
+        ("/v1/queries/invoices/{id}", "invoices/i-1?"),
+        ("/v1/queries/deposits", "deposits?"),
+        ("/v1/queries/holdings", "holdings?"),
+        ("/v1/queries/holdings/{asset}", "holdings/bip122:000000000019d6689c085ae165831e93%2Fslip44:0?"),
+        ("/v1/queries/payouts", "payouts?"),
+        ("/v1/queries/payouts/{id}", "payouts/po-1?"),
         ("/v1/queries/customers", "customers?"),
         ("/v1/queries/customers/{id}", "customers/c-1?"),
         ("/v1/queries/periods", "periods?"),
@@ -144,6 +154,53 @@ async fn answers_are_what_the_document_says() {
     conforms(&document, answers("/v1/commands"), &outcomes, "commands");
     let problem = &document["components"]["schemas"]["Problem"];
     conforms(&document, problem, &api.get("/v1/queries/orders?limit=0").await.json(), "problem");
+}
+
+/// An invoice that is paid, and a payout that waits.
+fn on_chains() -> Vec<(&'static str, Value)> {
+    let (btc, address) =
+        ("bip122:000000000019d6689c085ae165831e93/slip44:0", "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu");
+    let key = "zpub6rFR7y4Q2AijBEqTUquhVz398htDFrtymD9xYYfG1m4wAcvPhXNfE3EfH1r1ADqtfSdVCToUG868RvUUkgDKf31mGDtKsAYz2oz2AGutZYs";
+    let chain = "bip122:000000000019d6689c085ae165831e93";
+    let hash = "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b";
+    vec![
+        ("open-wallet", json!({ "wallet_id": "w-1", "chain": chain, "script": "p2wpkh", "account_key": key })),
+        (
+            "register-asset",
+            json!({ "asset": btc, "decimals": 8, "symbol": "BTC", "currency": "EUR", "tiers": [{ "confirmations": 1 }] }),
+        ),
+        (
+            "create-invoice",
+            json!({
+                "wallet_id": "w-1", "invoice_id": "i-1", "order_id": "o-1", "customer_id": "c-1", "price": "10.00",
+                "currency": "EUR", "asset": btc, "rate": "50000", "source": "table"
+            }),
+        ),
+        (
+            "record-deposit",
+            json!({
+                "asset": btc, "transaction": hash, "place": "output", "index": 0, "amount": "0.00100000", "address": address,
+                "sequence": 1, "state": "included", "block_height": 1, "block_hash": hash, "confirmations": 1,
+                "rate": "50000", "source": "table"
+            }),
+        ),
+        (
+            "revalue-asset",
+            json!({ "asset": btc, "revaluation_id": "v-1", "on": "2026-01-31", "rate": "51000", "source": "table" }),
+        ),
+        ("freeze-asset", json!({ "asset": btc, "freeze_id": "z-1", "amount": "0.00000100" })),
+        (
+            "set-payout-rules",
+            json!({ "asset": btc, "approvers": ["key:ann", "key:bob"], "approvals_needed": 1, "cool_off_s": 0 }),
+        ),
+        ("allow-destination", json!({ "asset": btc, "address": address })),
+        (
+            "request-payout",
+            json!({
+                "asset": btc, "payout_id": "po-1", "amount": "0.00010000", "rate": "50000", "source": "table", "to": address
+            }),
+        ),
+    ]
 }
 
 /// Whether a value has the shape of a schema, as far as our document says shapes.

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod card_numbers;
+mod onchain;
 mod questions;
 mod requests;
 mod rules;

@@ -4,6 +4,7 @@
 mod allocation;
 mod cash;
 mod disputes;
+mod onchain;
 mod orders;
 mod payments;
 mod plans;

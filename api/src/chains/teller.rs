@@ -150,10 +150,13 @@ impl Teller {
     }
 }
 
+/// A merchant, an asset and a currency.
+type SpotOf = (MerchantId, String, String);
+
 /// What is asked once for all that is told together.
 struct Asked {
     assets: Vec<RegisteredAsset>,
-    spots: Mutex<HashMap<(MerchantId, String, String), Result<Spot, Why>>>,
+    spots: Mutex<HashMap<SpotOf, Result<Spot, Why>>>,
 }
 
 impl Asked {

@@ -134,6 +134,7 @@ fn read(data_dir: &Path) -> io::Result<Vec<(String, KeyHash)>> {
 
 /// Whole or not at all: a service that starts meanwhile finds the old names or the new ones.
 fn write(data_dir: &Path, keys: &[(String, KeyHash)]) -> io::Result<()> {
+    std::fs::create_dir_all(data_dir)?;
     let next = data_dir.join("api-keys.next");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -20,7 +20,7 @@ use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
 use mizan_domain::onchain::{Terms, invoice};
 use mizan_store::{Position, Recorded};
-pub use parts::{CountedState, InvoiceDeposit, InvoiceRefund, RefundState};
+pub use parts::{CountedState, InvoiceDeposit, InvoiceRefund, InvoiceRefundState};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};

@@ -2,7 +2,9 @@
 
 mod batches;
 mod bazaar;
+mod chain;
 mod models;
+mod onchain;
 mod past;
 mod plans;
 mod rebuilds;

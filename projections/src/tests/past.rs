@@ -1,6 +1,7 @@
 //! The read models of earlier moments, against read models that were never any further.
 
 use super::bazaar::{self, begin, date, noon, offer, pass_time, pay, terms};
+use super::chain;
 use super::support::{Ledger, id, pairs};
 use super::town;
 use crate::checkpoint::Guard;
@@ -17,13 +18,18 @@ use mizan_domain::id::MerchantId;
 use mizan_store::{Log, Position};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-const EVERYTHING: [Room; 7] = [
+const EVERYTHING: [Room; 12] = [
     Room::Of(Streams::Orders),
     Room::Of(Streams::Payments),
     Room::Of(Streams::Plans),
     Room::Of(Streams::Credit),
     Room::Of(Streams::Clock),
     Room::Of(Streams::Customers),
+    Room::Of(Streams::Wallets),
+    Room::Of(Streams::Invoices),
+    Room::Of(Streams::Deposits),
+    Room::Of(Streams::Holdings),
+    Room::Of(Streams::Payouts),
     Room::Books,
 ];
 
@@ -69,6 +75,7 @@ async fn every_table_is_again_what_it_was() {
     let mut ledger = Ledger::new().await;
     town::play(&mut ledger, 31, 40).await;
     bazaar::play(&mut ledger, 32, 12).await;
+    chain::play(&mut ledger, "m-0", 33, 60).await;
     catch_up(&ledger.log).await.unwrap();
     let head = ledger.log.head().await.unwrap().number();
     let step = usize::try_from(head / 9).unwrap();

@@ -28,3 +28,4 @@ mod pool;
 mod read;
 mod seal;
 mod speed;
+mod vault;

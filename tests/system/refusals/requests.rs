@@ -86,7 +86,7 @@ async fn the_type_the_method_and_the_address_have_to_be_right() {
         (Method::POST, "/v2/commands/place-order", 404, "not_found"),
         (Method::GET, "/", 404, "not_found"),
         (Method::GET, "/v1", 404, "not_found"),
-        (Method::GET, "/v1/queries/customers", 404, "not_found"),
+        (Method::GET, "/v1/queries/people", 404, "not_found"),
         (Method::GET, "/v1/queries/orders/o-none", 404, "not_found"),
         (Method::GET, "/v1/queries/orders/%00", 404, "not_found"),
         (Method::GET, "/v1/queries/orders/%ff", 404, "not_found"),

@@ -48,7 +48,7 @@ pub struct InvoiceDeposit {
 
 names! {
     /// What became of money that is to go back.
-    RefundState {
+    InvoiceRefundState {
         /// The payment owes it; somebody has to ask the customer for an address.
         Owed = "owed",
         /// There is a payout for it.
@@ -66,7 +66,7 @@ pub struct InvoiceRefund {
     /// The refund.
     pub refund_id: String,
     /// What became of it.
-    pub state: RefundState,
+    pub state: InvoiceRefundState,
     /// The payment that owes it; none where it is the customer's credit.
     pub payment_id: Option<String>,
     /// What the payment owes, in money.
@@ -126,7 +126,7 @@ impl InvoiceRow {
     pub(super) fn owes(&mut self, it: &RefundOwed) {
         let owed = InvoiceRefund {
             refund_id: it.refund_id.to_string(),
-            state: RefundState::Owed,
+            state: InvoiceRefundState::Owed,
             payment_id: Some(it.payment_id.to_string()),
             owed: Some(it.amount.into()),
             attempt: 0,
@@ -147,7 +147,7 @@ impl InvoiceRow {
         let parts = ["refund", it.invoice_id.as_str(), it.refund_id.as_str(), &attempt];
         let requested = InvoiceRefund {
             refund_id: it.refund_id.to_string(),
-            state: RefundState::Requested,
+            state: InvoiceRefundState::Requested,
             payment_id: it.payment_id.as_ref().map(ToString::to_string),
             owed: self.refund(it.refund_id.as_str()).and_then(|known| known.owed),
             attempt: it.attempt,
@@ -166,8 +166,8 @@ impl InvoiceRow {
     pub(super) fn gave_back(&mut self, it: &RefundEnded) {
         if let Some(known) = self.refund(it.refund_id.as_str()) {
             known.state = match it.outcome {
-                RefundOutcome::Completed => RefundState::Completed,
-                RefundOutcome::NotPaid => RefundState::NotPaid,
+                RefundOutcome::Completed => InvoiceRefundState::Completed,
+                RefundOutcome::NotPaid => InvoiceRefundState::NotPaid,
             };
         }
     }

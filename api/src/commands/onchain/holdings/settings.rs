@@ -5,6 +5,7 @@ use crate::commands::read::{Amount, Checked, Fault, When, at, optional};
 use chrono::{DateTime, Utc};
 use mizan_domain::Currency;
 use mizan_domain::event::Command;
+use mizan_domain::onchain::asset::DECIMALS_MAX;
 use mizan_domain::onchain::holding;
 use mizan_domain::onchain::{Asset, AssetId, AssetSettings, Confirming, CostBasis, Finality, LatePolicy, Terms, Tier};
 use mizan_domain::rate::Rate;
@@ -73,8 +74,10 @@ impl Asked for RegisterAsset {
     const SUMMARY: &'static str = "Say how an asset is taken and kept";
 
     fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault> {
-        let asset = Asset::parse(&self.asset.0.to_string(), self.decimals);
-        let asset = asset.map_err(|invalid| Fault::invalid(&invalid, "/decimals"))?;
+        if self.decimals > DECIMALS_MAX {
+            return Err(Fault::new("too_many_decimals", "/decimals", "an asset has at most 18 decimals here"));
+        }
+        let asset = Asset { id: self.asset.0, decimals: self.decimals };
         let unit = Currency::from(asset);
         let mut tiers = Vec::with_capacity(self.tiers.len());
         for (no, tier) in self.tiers.iter().enumerate() {
