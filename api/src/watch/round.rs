@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub const BLOCKS_KEPT: usize = 512;
 /// Blocks in a round. The rest comes in the next.
 const BLOCKS_MAX: usize = 16;
+/// Blocks in the first round of all.
+const BLOCKS_AT_FIRST: u64 = 16;
 
 /// Watches a chain through a node.
 #[derive(Debug)]
@@ -186,10 +188,12 @@ impl<N: Node, S: Sink> Watcher<N, S> {
         Err(NotWatched::OtherChain(orphaned.len()))
     }
 
-    /// The next blocks, each on the one before it. Who has recorded nothing begins with the newest.
+    /// The next blocks, each on the one before it. Who has recorded nothing begins with the newest few: if it were the
+    /// newest alone, and a chain gave it up for another, nobody would know any block of the chain.
     async fn fetch(&self, base: Option<&BlockRef>, height: u64) -> Result<Vec<Fetched<N::Body>>, NotWatched> {
         let watched = self.sink.watched(self.chain).await?;
-        let first = base.map_or(height, |it| it.height.saturating_add(1));
+        let newest_few = height.saturating_sub(BLOCKS_AT_FIRST.saturating_sub(1));
+        let first = base.map_or(newest_few, |it| it.height.saturating_add(1));
         let mut parent = base.map(|it| it.hash.clone());
         let mut fetched = Vec::new();
         for height in (first..=height).take(BLOCKS_MAX) {

@@ -24,6 +24,7 @@ mod anvil;
 mod bitcoin;
 mod books;
 mod ethereum;
+mod ledger;
 mod process;
 mod regtest;
 mod rehearsal;

@@ -145,22 +145,39 @@ fn a_payment_that_is_mined_while_the_node_is_asked_is_not_gone() {
     });
 }
 
+/// The first look may be at a block that the chain gives up at once.
+#[test]
+fn the_newest_block_of_the_first_look_may_go() {
+    run(async {
+        let (world, addresses) = (World::new(addresses()), addresses());
+        let books = Books::watching(&addresses, &[]);
+        let watcher = Watcher::new(CHAIN, world.node(), books.clone());
+        world.happen(Step::Pay { coin: 1, to: 0 });
+        world.happen(Step::Mine { blocks: 1 });
+        watcher.round().await.unwrap();
+        world.happen(Step::Reorganise { depth: 1, keeps: true });
+        catch_up(&watcher).await;
+        assert_eq!(books.entries(&tx_id(0)), [1]);
+    });
+}
+
 #[test]
 fn a_chain_that_nobody_knows_undoes_nothing() {
     run(async {
         let books = Books::watching(&addresses(), &[]);
         let world = World::new(addresses());
+        world.happen(Step::Mine { blocks: 20 });
         catch_up(&Watcher::new(CHAIN, world.node(), books.clone())).await;
         let tip = books.tip();
         // Another chain with other blocks at the same heights, and one that has just begun.
         let other = World::new(addresses());
-        other.happen(Step::Reorganise { depth: 0, keeps: false });
+        other.happen(Step::Mine { blocks: 20 });
         other.differ();
         let error = Watcher::new(CHAIN, other.node(), books.clone()).round().await.unwrap_err();
-        assert!(matches!(error, NotWatched::OtherChain(1)), "{error}");
-        other.fall_behind(9);
+        assert!(matches!(error, NotWatched::OtherChain(16)), "{error}");
+        other.fall_behind(29);
         let error = Watcher::new(CHAIN, other.node(), books.clone()).round().await.unwrap_err();
-        assert!(matches!(error, NotWatched::NodeBehind { height: 0, recorded: 2 }), "{error}");
+        assert!(matches!(error, NotWatched::NodeBehind { height: 0, recorded: 22 }), "{error}");
         assert_eq!(books.tip(), tip);
     });
 }

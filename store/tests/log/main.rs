@@ -15,6 +15,7 @@
 mod append;
 mod append_only;
 mod cancellation;
+mod chains;
 mod contention;
 mod database;
 mod dice;
