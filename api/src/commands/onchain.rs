@@ -34,8 +34,8 @@ fn holding_of(asset: AssetId) -> StreamName {
     StreamName { category: Holding::CATEGORY, id: holding_name(asset).into() }
 }
 
-fn address(text: &str, chain: Chain, pointer: &str) -> Result<Address, Fault> {
-    Address::parse(text, chain).map_err(|invalid| Fault::invalid(&invalid, pointer))
+fn address(text: &Text, chain: Chain, pointer: &str) -> Result<Address, Fault> {
+    Address::parse(text.as_str(), chain).map_err(|invalid| Fault::invalid(&invalid, pointer))
 }
 
 /// A rate with its source, as the client says them: both or neither.

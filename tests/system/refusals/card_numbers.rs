@@ -11,16 +11,26 @@ const XPRV: &str =
     "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi";
 const PHRASE: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
-/// Fields whose text is checked more strictly than a card number would pass: amounts, rates, times and closed lists.
-const NOT_FREE: [&str; 27] = [
+/// Fields whose text is checked more strictly than a card number would pass: amounts, rates, times, names of assets and
+/// transactions, and closed lists.
+const NOT_FREE: [&str; 44] = [
+    "account_key",
     "amount",
+    "asset",
     "attempt",
+    "block_hash",
     "cap_amount",
     "cap_rate",
+    "chain",
     "currency",
+    "daily_cap",
     "direction",
+    "dust",
     "fee",
+    "fee_asset",
+    "fee_cap",
     "fee_returned",
+    "final",
     "frequency",
     "holidays",
     "kind",
@@ -32,14 +42,22 @@ const NOT_FREE: [&str; 27] = [
     "occurred_at",
     "order",
     "order_from",
+    "price",
+    "proceeds",
     "rate",
     "refund_order",
     "refund_to",
+    "replaced_by",
+    "spread",
+    "subtract",
     "tax_relief",
     "time_zone",
+    "tolerance",
+    "transaction",
     "unit_price",
+    "up_to",
+    "value",
     "weekend",
-    "final",
 ];
 
 #[tokio::test]
@@ -202,7 +220,13 @@ fn example_of(document: &Value, name: &str, field: &Value) -> Value {
         ("time_zone", _) => json!("UTC"),
         ("weekend" | "order" | "holidays", _) => json!([]),
         ("starts_on" | "first_due_on", _) => json!("2020-02-29"),
-        ("at" | "to", _) => json!("2020-01-31T12:00:00Z"),
+        ("asset" | "fee_asset", _) => json!("eip155:1/slip44:60"),
+        ("chain", _) => json!("eip155:1"),
+        ("transaction" | "block_hash" | "replaced_by", _) => json!("0".repeat(64)),
+        ("spread" | "subtract" | "tolerance", _) => json!("0.20"),
+        ("on", _) => json!("2020-01-31"),
+        ("at", _) => json!("2020-01-31T12:00:00Z"),
+        ("to", _) if field["format"] == "date-time" => json!("2020-01-31T12:00:00Z"),
         ("occurred_at", _) => json!("2020-01-31T12:00:00Z"),
         ("attempt", _) => json!("authorisation"),
         (_, "string") => match field["pattern"].as_str() {

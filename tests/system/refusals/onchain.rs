@@ -61,7 +61,7 @@ async fn what_cannot_be_read_names_its_field() {
         ("create-invoice", of(invoice, "/price", json!("30.001")), "too_many_decimals", "/price"),
         ("record-deposit", of(deposit, "/transaction", json!("abc")), "not_a_transaction", "/transaction"),
         ("record-deposit", of(deposit, "/amount", json!("0.000000001")), "too_many_decimals", "/amount"),
-        ("record-deposit", of(deposit, "/address", json!("nobody")), "not_an_address", "/address"),
+        ("record-deposit", of(deposit, "/address", json!("nobody")), "address_checksum", "/address"),
         ("record-deposit", of(deposit, "/index", json!(null)), "missing_field", "/index"),
         ("record-deposit", of(deposit, "/block_hash", json!(null)), "missing_field", "/block_hash"),
         ("record-deposit", of(deposit, "/sequence", json!(u64::MAX)), "invalid_value", "/sequence"),

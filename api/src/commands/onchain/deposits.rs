@@ -54,8 +54,8 @@ pub(in crate::commands) struct RecordDeposit {
     #[schema(value_type = String, example = "0.00200000")]
     amount: Amount,
     /// Where to: an address that an invoice got.
-    #[schema(example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
-    address: String,
+    #[schema(value_type = String, example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
+    address: Checked<Text>,
     /// The number of the look, which only rises, also over restarts and reorganisations.
     sequence: u64,
     /// What was seen: it waits for a block, is in one, its block is gone, another transaction spent the same money, or
@@ -107,7 +107,7 @@ impl Incomplete for RecordDeposit {
             (In::Value, Some(_)) => return Err(Fault::new("unknown_field", "/index", "the value has no number")),
         };
         let output = Output { chain: asset.chain, transaction: self.transaction.0, place };
-        let to = address(&self.address, asset.chain, "/address")?;
+        let to = address(&self.address.0, asset.chain, "/address")?;
         let block = (self.block_height, optional(self.block_hash), self.confirmations);
         let sighting = sighting(self.state, block, self.is_finalized, optional(self.replaced_by))?;
         let said = Said { rate: self.rate, source: self.source }.needed(None, at)?;

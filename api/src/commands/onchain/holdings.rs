@@ -201,8 +201,8 @@ pub(in crate::commands) struct AllowDestination {
     #[schema(value_type = String)]
     asset: Checked<AssetId>,
     /// Where to.
-    #[schema(example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
-    address: String,
+    #[schema(value_type = String, example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
+    address: Checked<Text>,
     /// Whose it is.
     #[schema(value_type = Option<String>)]
     label: Option<Checked<Text>>,
@@ -218,7 +218,7 @@ impl Asked for AllowDestination {
         let asset = self.asset.0;
         Ok(Command::Holding(holding::Command::AllowDestination(holding::AllowDestination {
             asset,
-            address: address(&self.address, asset.chain, "/address")?,
+            address: address(&self.address.0, asset.chain, "/address")?,
             label: optional(self.label),
             at: at(self.occurred_at, now)?,
         })))
@@ -233,8 +233,8 @@ pub(in crate::commands) struct RemoveDestination {
     #[schema(value_type = String)]
     asset: Checked<AssetId>,
     /// Where to.
-    #[schema(example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
-    address: String,
+    #[schema(value_type = String, example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
+    address: Checked<Text>,
     /// When; now, if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     occurred_at: Option<When>,
@@ -245,7 +245,7 @@ impl Asked for RemoveDestination {
 
     fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault> {
         let asset = self.asset.0;
-        let address = address(&self.address, asset.chain, "/address")?;
+        let address = address(&self.address.0, asset.chain, "/address")?;
         let at = at(self.occurred_at, now)?;
         Ok(Command::Holding(holding::Command::RemoveDestination(holding::RemoveDestination { asset, address, at })))
     }

@@ -95,8 +95,8 @@ pub(in crate::commands) struct RequestPayout {
     #[schema(value_type = Option<String>)]
     source: Option<Checked<Text>>,
     /// Where to.
-    #[schema(example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
-    to: String,
+    #[schema(value_type = String, example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
+    to: Checked<Text>,
     /// Why.
     #[schema(value_type = Option<String>)]
     reason: Option<Checked<Text>>,
@@ -120,7 +120,7 @@ impl Incomplete for RequestPayout {
         let rate = (!has_both).then_some(rate);
         let links = vec![deciding::stream_of(&self.payout_id.0)];
         let needs = Needs { assets: vec![asset], rate, links, is_personal: true, ..Needs::default() };
-        let to = address(&self.to, asset.chain, "/to")?;
+        let to = address(&self.to.0, asset.chain, "/to")?;
         let (payout_id, reason) = (self.payout_id.0, optional(self.reason));
         let (amount, value) = (self.amount, self.value);
         Ok(later(holding_of(asset), needs, move |known| {

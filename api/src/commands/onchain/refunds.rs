@@ -62,8 +62,8 @@ pub(in crate::commands) struct RefundInvoice {
     #[schema(value_type = Option<String>, example = "0.02")]
     subtract: Option<Checked<Rate>>,
     /// The address that the customer gave.
-    #[schema(example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
-    to: String,
+    #[schema(value_type = String, example = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu")]
+    to: Checked<Text>,
     /// What one whole unit costs now, as text, for the rules that ask; asked of the source of rates, if left out.
     #[schema(value_type = Option<String>)]
     rate: Option<Checked<ExchangeRate>>,
@@ -91,7 +91,7 @@ impl Incomplete for RefundInvoice {
         let rate = rate.map(|it| RateNeeded { is_optional: false, ..it });
         let needs = Needs { invoice: Some(invoice_id.clone()), rate, is_personal: true, ..Needs::default() };
         let subtract = optional(self.subtract).unwrap_or(Rate::ZERO);
-        let (reason, currency, to) = (optional(self.reason), optional(self.currency), self.to);
+        let (reason, currency, to) = (optional(self.reason), optional(self.currency), self.to.0);
         let (rule, amount) = (self.rule, self.amount);
         Ok(later(stream_of(&invoice_id), needs, move |known| {
             let row = known.invoice.as_ref().ok_or_else(unknown)?;
