@@ -16,6 +16,7 @@ mod nodelay;
 mod read;
 mod sequence;
 
+use crate::feed::Feed;
 use crate::log::{LogError, Position};
 use crate::pool;
 use futures_util::future::try_join_all;
@@ -46,6 +47,7 @@ struct Inner {
     /// Held with the keys of a batch, which have a connection of their own: where many of this process had one each,
     /// none would be left to ask for positions.
     keyed: Mutex<()>,
+    feed: Feed,
 }
 
 impl Store {
@@ -63,7 +65,8 @@ impl Store {
         let node = Node::new(&address)?;
         let pool = pool::connect(options, connections_max).await?;
         sqlx::migrate!("../migrations/log").run(&pool).await?;
-        let it = Self(Arc::new(Inner { pool, node, names, counting: Mutex::default(), keyed: Mutex::default() }));
+        let (counting, keyed, feed) = (Mutex::default(), Mutex::default(), Feed::default());
+        let it = Self(Arc::new(Inner { pool, node, names, counting, keyed, feed }));
         it.refuse_another_history().await?;
         it.catch_up_with_all().await?;
         Ok(it)
@@ -71,6 +74,10 @@ impl Store {
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.0.pool
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
     }
 
     pub(crate) async fn head(&self) -> Result<Position, LogError> {

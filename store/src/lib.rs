@@ -9,6 +9,7 @@ pub mod chains;
 pub mod embedded;
 #[cfg(feature = "eventstoredb")]
 pub mod esdb;
+pub mod feed;
 pub mod log;
 pub mod pool;
 pub mod postgres;
@@ -16,6 +17,7 @@ pub mod recorded;
 pub mod seal;
 pub mod vault;
 
+pub use feed::{Fact, Feed};
 pub use log::{
     Batch, Found, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,
 };

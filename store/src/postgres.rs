@@ -5,6 +5,7 @@
 mod history;
 mod import;
 
+use crate::feed::Feed;
 use crate::log::{Batch, LogError, Outcome, Position, READ_EVENTS_MAX, Stored, StreamAppend};
 use crate::pool;
 use chrono::{DateTime, Utc};
@@ -12,12 +13,14 @@ use mizan_domain::event::StreamName;
 use mizan_domain::id::MerchantId;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{FromRow, PgPool};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The history in PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    feed: Arc<Feed>,
 }
 
 const EVENT: &str = "select e.position, s.merchant_id, s.category, s.name, e.revision, e.event_id, e.kind, \
@@ -40,7 +43,11 @@ impl Store {
                 "the history of this database is kept by EventStoreDB: say where with --store esdb://...".to_owned(),
             ));
         }
-        Ok(Self { pool })
+        Ok(Self { pool, feed: Arc::default() })
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

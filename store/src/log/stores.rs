@@ -3,6 +3,7 @@
 use super::{Batch, Found, HistoryFilter, KnownKey, LogError, Outcome, Position, Stored};
 #[cfg(feature = "eventstoredb")]
 use crate::esdb;
+use crate::feed::Feed;
 use crate::postgres;
 use crate::seal::Leaf;
 use crate::seal::scan::scan;
@@ -69,6 +70,16 @@ impl Log {
             Self::Postgres(it) => it.pool(),
             #[cfg(feature = "eventstoredb")]
             Self::EventStoreDb(it) => it.pool(),
+        }
+    }
+
+    /// What this process has appended lately.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        match self {
+            Self::Postgres(it) => it.feed(),
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(it) => it.feed(),
         }
     }
 
