@@ -1,8 +1,9 @@
 //! What follows from a command: the policies' commands, done at once, and the guarantee behind it.
 //!
-//! Whoever takes a command also does what follows from its events before it answers. A follower reads the history
-//! behind it and does the same again: mostly nothing, because the same sentence said twice is one fact, and everything
-//! after a crash in between.
+//! The appender decides and commits what follows from a command together with it, and this is passed over here. Where it
+//! could not (another process was first, or the store takes one stream at a time), whoever took the command does it before
+//! it answers, and a follower reads the history behind it and does the same again: mostly nothing, because the same
+//! sentence said twice is one fact, and everything after a crash in between.
 
 use crate::write::{Context, Done, Happened, NotDone, Writer};
 use mizan_domain::customer;
@@ -21,9 +22,9 @@ const FOLLOW_EVERY_MS: u64 = 500;
 /// How many events it takes at a time.
 const FOLLOW_EVENTS_MAX: i64 = 1_000;
 /// The kind of event that ends with the destruction of a key.
-const FORGOTTEN: &str = "customer-erased.v1";
+pub(crate) const FORGOTTEN: &str = "customer-erased.v1";
 /// The ordinal of the command that records a policy's refused command, far beyond the ordinals of the commands.
-const ON_REFUSAL: usize = 1_000_000;
+pub(crate) const ON_REFUSAL: usize = 1_000_000;
 
 /// Who does the commands of policies: the writer for good, a preview without writing.
 pub trait Ask {
@@ -44,11 +45,14 @@ struct Cause {
     context: Context,
 }
 
-/// Does everything that follows from a command, and gives back what happened.
+/// Does everything that follows from a command and was not recorded with it, and gives back what happened.
 ///
 /// # Errors
 /// [`NotDone`] when the log does not answer; the follower does the rest then.
 pub async fn settle(asked: &mut impl Ask, context: &Context, done: &Done) -> Result<Vec<Done>, NotDone> {
+    if done.is_settled {
+        return Ok(Vec::new());
+    }
     let causes = done.events.iter().map(|it| to_cause(it, context)).collect();
     follow_from(asked, causes).await
 }
@@ -61,12 +65,12 @@ async fn follow_from(asked: &mut impl Ask, mut causes: VecDeque<Cause>) -> Resul
     let mut consequences = Vec::new();
     while let Some(cause) = causes.pop_front() {
         for (ordinal, command) in policy::react(&cause.event).into_iter().enumerate() {
-            let mut context = reaction(&cause, ordinal)?;
+            let mut context = reaction(&cause.context, cause.event_id, ordinal)?;
             let answer = match asked.ask(command.clone(), context.clone()).await {
                 Err(NotDone::Refused(refusal)) => {
                     tracing::info!(%refusal, stream = %command.stream(), "a policy's command was refused");
                     let Some(recorded) = policy::on_refusal(&cause.event, &command) else { continue };
-                    context = reaction(&cause, ON_REFUSAL + ordinal)?;
+                    context = reaction(&cause.context, cause.event_id, ON_REFUSAL + ordinal)?;
                     asked.ask(recorded, context.clone()).await
                 }
                 other => other,
@@ -79,22 +83,25 @@ async fn follow_from(asked: &mut impl Ask, mut causes: VecDeque<Cause>) -> Resul
                 }
                 Err(not_done) => return Err(not_done),
             };
-            causes.extend(done.events.iter().map(|it| to_cause(it, &context)));
+            if !done.is_settled {
+                causes.extend(done.events.iter().map(|it| to_cause(it, &context)));
+            }
             consequences.push(done);
         }
     }
     Ok(consequences)
 }
 
-fn reaction(cause: &Cause, ordinal: usize) -> Result<Context, NotDone> {
+/// The circumstances of the `ordinal`-th command that answers an event.
+pub(crate) fn reaction(context: &Context, event_id: uuid::Uuid, ordinal: usize) -> Result<Context, NotDone> {
     let actor = Text::parse("policy").map_err(|error| NotDone::Unavailable(error.to_string()))?;
     Ok(Context {
         actor,
-        command_id: reaction_id(cause.event_id, ordinal),
-        causation_id: Some(cause.event_id),
+        command_id: reaction_id(event_id, ordinal),
+        causation_id: Some(event_id),
         key: None,
         expected: None,
-        ..cause.context.clone()
+        ..context.clone()
     })
 }
 
@@ -147,10 +154,17 @@ pub async fn catch_up(
     vault: &Vault,
 ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
     let from = log.policy_checkpoint().await?;
+    let (settled_after, settled_up_to) = writer.settled().part();
+    if settled_after <= from && from < settled_up_to {
+        log.move_policy_checkpoint(settled_up_to).await?;
+        return Ok(false);
+    }
     let head = log.head().await?;
     if head <= from {
         return Ok(false);
     }
+    // Whatever comes after that is recorded with all that follows from it.
+    let head = if settled_after > from { head.min(settled_after) } else { head };
     let kinds: Vec<&str> = policy::ANSWERED.into_iter().chain([FORGOTTEN]).collect();
     let stored = log.read_kinds((from, head), &kinds, FOLLOW_EVENTS_MAX).await?;
     let is_full = i64::try_from(stored.len()).is_ok_and(|read| read == FOLLOW_EVENTS_MAX);

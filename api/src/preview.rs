@@ -43,7 +43,7 @@ impl Ask for Stage<'_> {
         };
         let events = Happened::all(events, stream.revision, context.command_id)?;
         events.iter().for_each(|it| stream.take_over(&it.event));
-        Ok(Done { stream: name, revision: stream.revision, position: None, events, replayed: false })
+        Ok(Done { stream: name, revision: stream.revision, position: None, events, replayed: false, is_settled: false })
     }
 }
 

@@ -1,19 +1,28 @@
 //! The one write path: load the state, decide, append, answer.
 //!
-//! One task a process gathers the commands that are waiting, decides them in order on the states it keeps at hand and
-//! appends everything in one commit. Nobody gets an answer before that commit, whatever the answer is: a refusal may
-//! rest on an event of the same batch. A stream that another process has changed meanwhile is loaded and decided again.
+//! One task a process gathers the commands that are waiting, decides them in order on the states it keeps at hand, and what
+//! follows from them with them, and appends everything in one commit, while the next ones are decided. Nobody gets an
+//! answer before that commit, whatever the answer is: a refusal may rest on an event of the same batch. Where another
+//! process was first, everything is decided again, the careful way.
 
+mod appender;
 mod batch;
+mod keys;
+mod patience;
+mod settled;
+mod stage;
+mod states;
 
 use crate::commands::Fault;
-use batch::Batching;
+use appender::Appender;
 use mizan_domain::event::{Command, Event, Refusal, StreamName};
 use mizan_domain::id::MerchantId;
-use mizan_domain::metadata::event_id;
+use mizan_domain::metadata::{Metadata, event_id};
 use mizan_domain::text::Text;
 use mizan_domain::wire;
 use mizan_store::{Log, Position, Unreadable};
+pub use settled::Settled;
+use states::StreamKey;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -70,6 +79,8 @@ pub struct Done {
     pub events: Vec<Happened>,
     /// Whether this is the first answer to a repeated idempotency key.
     pub replayed: bool,
+    /// Whether everything that follows from it is recorded with it, so that nobody has to see to it.
+    pub is_settled: bool,
 }
 
 /// An event that a command made.
@@ -84,7 +95,7 @@ pub struct Happened {
     /// What happened, with its version.
     pub kind: &'static str,
     /// The exact bytes that are kept.
-    pub payload: Vec<u8>,
+    pub payload: Arc<[u8]>,
     /// What happened.
     pub event: Event,
 }
@@ -98,7 +109,7 @@ impl Happened {
         let numbered = events.into_iter().zip(before + 1..).enumerate();
         let happened = numbered.map(|(ordinal, (event, revision))| {
             let written = wire::write(&event).map_err(|error| NotDone::Unavailable(error.to_string()))?;
-            let (kind, payload) = (written.kind, written.payload);
+            let (kind, payload) = (written.kind, written.payload.into());
             Ok(Self { position: None, revision, event_id: event_id(command_id, ordinal), kind, payload, event })
         });
         happened.collect()
@@ -151,10 +162,12 @@ pub enum NotDone {
     Contended,
 }
 
+type Answer = Result<Done, NotDone>;
+
 pub(crate) struct Job {
     pub(crate) command: Command,
     pub(crate) context: Context,
-    pub(crate) reply: oneshot::Sender<Result<Done, NotDone>>,
+    pub(crate) reply: oneshot::Sender<Answer>,
     /// Whether to look the idempotency key up first: only after the log has said that it is used.
     pub(crate) look_up_key: bool,
 }
@@ -163,21 +176,23 @@ pub(crate) struct Job {
 #[derive(Clone)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
+    settled: Arc<Settled>,
 }
 
 impl Writer {
     /// Starts the appender. `appended` is called after each commit that made events.
     #[must_use]
     pub fn start(log: Log, appended: Arc<dyn Fn() + Send + Sync>) -> Self {
-        let (jobs, mut waiting) = mpsc::channel::<Job>(QUEUE_COMMANDS_MAX);
-        tokio::spawn(async move {
-            let mut batching = Batching::new(log, appended);
-            let mut gathered = Vec::new();
-            while waiting.recv_many(&mut gathered, BATCH_COMMANDS_MAX).await > 0 {
-                batching.work(std::mem::take(&mut gathered)).await;
-            }
-        });
-        Self { jobs }
+        let (jobs, waiting) = mpsc::channel::<Job>(QUEUE_COMMANDS_MAX);
+        let settled = Arc::new(Settled::default());
+        tokio::spawn(Appender::new(log, appended, Arc::clone(&settled)).run(waiting));
+        Self { jobs, settled }
+    }
+
+    /// The part of the history that needs nobody to follow it.
+    #[must_use]
+    pub fn settled(&self) -> &Settled {
+        &self.settled
     }
 
     /// Decides and appends a command. Call it from a spawned task: a dropped caller must not lose what follows.
@@ -192,5 +207,35 @@ impl Writer {
             mpsc::error::TrySendError::Closed(_) => NotDone::Unavailable("the service is stopping".into()),
         })?;
         answer.await.map_err(|_| NotDone::Unavailable("the service is stopping".into()))?
+    }
+}
+
+fn to_metadata(context: &Context) -> Metadata {
+    Metadata {
+        merchant_id: context.merchant.clone(),
+        actor: context.actor.clone(),
+        command_id: context.command_id,
+        correlation_id: context.correlation_id,
+        causation_id: context.causation_id,
+        trace: context.trace.clone(),
+    }
+}
+
+fn to_bytes(metadata: &Metadata) -> Result<Vec<u8>, NotDone> {
+    serde_json::to_vec(metadata).map_err(|error| NotDone::Unavailable(error.to_string()))
+}
+
+fn stream_key(job: &Job) -> StreamKey {
+    (job.context.merchant.clone(), job.command.stream())
+}
+
+fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
+    // A caller that went away has lost only the answer.
+    let _gone = reply.send(answer);
+}
+
+fn answer_all(jobs: impl IntoIterator<Item = Job>, not_done: &NotDone) {
+    for job in jobs {
+        send(job.reply, Err(not_done.clone()));
     }
 }

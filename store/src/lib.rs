@@ -20,6 +20,7 @@ pub mod vault;
 pub use feed::{Fact, Feed};
 pub use log::{
     Batch, Found, HistoryFilter, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Stored, StreamAppend,
+    Taken, WholeBatch, WholeEvent, WholeStream,
 };
 pub use recorded::{Recorded, Unreadable};
 pub use sqlx::PgPool;

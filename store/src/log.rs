@@ -16,6 +16,7 @@ use mizan_domain::id::MerchantId;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use std::fmt;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The most events that one read gives.
@@ -108,6 +109,62 @@ pub struct StreamAppend {
 pub struct Batch {
     /// In any order; the answer keeps it.
     pub streams: Vec<StreamAppend>,
+}
+
+/// Events of several streams in the order in which they were decided, to be taken all together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct WholeBatch {
+    /// Each stream once.
+    pub streams: Vec<WholeStream>,
+    /// In the order of the history that they become.
+    pub events: Vec<WholeEvent>,
+    /// The idempotency keys of the commands behind them, each with the number of its stream in `streams`.
+    pub keys: Vec<(usize, Keyed)>,
+}
+
+/// A stream of a batch that is taken whole.
+#[derive(Debug, Clone)]
+pub struct WholeStream {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which stream.
+    pub stream: StreamName,
+    /// The revision that its first event was decided on; 0 for a stream without events.
+    pub expected: i64,
+    /// How many of the events are its own; none where only a key speaks of it.
+    pub count: i32,
+}
+
+/// An event on its way in, in a batch that is taken whole.
+#[derive(Debug, Clone)]
+pub struct WholeEvent {
+    /// The number of its stream in the batch, from 0.
+    pub stream: usize,
+    /// Its place in the stream.
+    pub revision: i64,
+    /// Derived from its command.
+    pub event_id: Uuid,
+    /// For example `payment-captured.v1`.
+    pub kind: &'static str,
+    /// The exact bytes to keep.
+    pub payload: Arc<[u8]>,
+    /// The exact bytes to keep.
+    pub metadata: Arc<[u8]>,
+}
+
+/// What became of a batch that was to be taken whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// Everything is durable, one event after the other; or was already, byte for byte: a batch sent again.
+    Whole {
+        /// The position of the first event; none for a batch without events.
+        first: Option<Position>,
+        /// When they were recorded.
+        recorded_at: Option<DateTime<Utc>>,
+    },
+    /// Nothing of it was written: a stream is not where it was expected, a key was used before, or the store cannot take
+    /// events of several streams together. [`Batch`] says which stream it is.
+    Not,
 }
 
 /// What became of one stream of a batch.

@@ -4,6 +4,7 @@
 
 mod history;
 mod import;
+mod whole;
 
 use crate::feed::Feed;
 use crate::log::{Batch, LogError, Outcome, Position, READ_EVENTS_MAX, Stored, StreamAppend};
@@ -12,14 +13,17 @@ use chrono::{DateTime, Utc};
 use mizan_domain::event::StreamName;
 use mizan_domain::id::MerchantId;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{FromRow, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool};
 use std::sync::Arc;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 /// The history in PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    /// The connection of [`Store::append_whole`]; none before the first one, and after a failed one.
+    appending: Arc<Mutex<Option<PgConnection>>>,
     feed: Arc<Feed>,
 }
 
@@ -43,7 +47,7 @@ impl Store {
                 "the history of this database is kept by EventStoreDB: say where with --store esdb://...".to_owned(),
             ));
         }
-        Ok(Self { pool, feed: Arc::default() })
+        Ok(Self { pool, appending: Arc::default(), feed: Arc::default() })
     }
 
     pub(crate) fn feed(&self) -> &Feed {

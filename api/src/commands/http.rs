@@ -290,7 +290,7 @@ fn answer(command_id: Uuid, settled: Settled, dry_run: bool) -> CommandAnswer {
 
 fn event_answers(done: Done) -> Vec<EventAnswer> {
     let each = done.events.into_iter().filter_map(|it| {
-        let data = RawValue::from_string(String::from_utf8(it.payload).ok()?).ok()?;
+        let data = RawValue::from_string(String::from_utf8(it.payload.to_vec()).ok()?).ok()?;
         Some(EventAnswer {
             position: it.position.map(mizan_store::Position::number),
             revision: it.revision,

@@ -1,41 +1,24 @@
-//! Deciding and appending what waits, as one batch.
+//! The careful way: deciding and appending what waits stream by stream, so that one that loses to another process does not
+//! hold up the others. What follows from the commands is left to whoever asked.
 
 #[cfg(test)]
 mod tests;
 
-use super::{CACHE_STREAMS_MAX, Context, Done, Happened, Job, NotDone};
-use lru::LruCache;
-use mizan_domain::event::{Aggregate, Command, StreamName};
-use mizan_domain::id::MerchantId;
-use mizan_domain::metadata::Metadata;
-use mizan_domain::wire;
-use mizan_store::{Batch, Keyed, KnownKey, Log, LogError, NewEvent, Outcome, Position, Recorded, StreamAppend};
+use super::keys::answer_known;
+use super::patience::patiently;
+use super::states::{Place, State, States, StreamKey};
+use super::{Answer, Context, Done, Happened, Job, NotDone, answer_all, send, stream_key, to_bytes, to_metadata};
+use mizan_domain::event::{Aggregate, Command};
+use mizan_store::{Batch, Keyed, Log, LogError, NewEvent, Outcome, Position, StreamAppend};
 use std::collections::{HashMap, HashSet};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// How often a batch that lost to another process is decided anew.
 const ATTEMPTS_MAX: usize = 8;
-/// How long the log is asked again while the database does not answer: long enough for a restart of PostgreSQL, short
-/// enough for a client that waits.
-const RETRY_MAX: Duration = Duration::from_secs(3);
-const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// What the events of several commands on one stream may have together; EventStoreDB takes no more in one append. What is
 /// beyond it waits for the next one, a single command excepted.
 const STREAM_BYTES_MAX: usize = 1_000_000;
-
-type StreamKey = (MerchantId, StreamName);
-type Answer = Result<Done, NotDone>;
-
-/// A stream's state, and where it stands.
-struct State {
-    aggregate: Aggregate,
-    revision: i64,
-    position: Option<Position>,
-}
 
 /// A stream while a batch is decided.
 struct Touched {
@@ -52,15 +35,14 @@ struct Touched {
 }
 
 pub(super) struct Batching {
-    log: Log,
-    appended: Arc<dyn Fn() + Send + Sync>,
-    states: LruCache<StreamKey, State>,
+    pub(super) log: Log,
+    pub(super) appended: Arc<dyn Fn() + Send + Sync>,
+    pub(super) states: States,
 }
 
 impl Batching {
     pub(super) fn new(log: Log, appended: Arc<dyn Fn() + Send + Sync>) -> Self {
-        let capacity = NonZeroUsize::new(CACHE_STREAMS_MAX).unwrap_or(NonZeroUsize::MIN);
-        Self { log, appended, states: LruCache::new(capacity) }
+        Self { states: States::new(log.clone()), log, appended }
     }
 
     /// Answers every job, by the last attempt at the latest.
@@ -83,10 +65,7 @@ impl Batching {
 
     /// Decides and appends; gives back the jobs that lost to another process.
     async fn attempt(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, (Vec<Job>, LogError)> {
-        let jobs = match self.answer_known_keys(jobs).await {
-            Ok(jobs) => jobs,
-            Err(failed) => return Err(failed),
-        };
+        let jobs = answer_known(&self.log, jobs).await?;
         let mut touched = match self.load(&jobs).await {
             Ok(touched) => touched,
             Err(error) => return Err((jobs, error)),
@@ -157,8 +136,8 @@ impl Batching {
     /// Answers the jobs of a stream and keeps its state at hand.
     fn finish(&mut self, key: StreamKey, mut it: Touched, first: Option<Position>) {
         let position_of = |revision: i64| first.map(|first| first.of_nth_after(revision - it.expected - 1));
-        if it.state.revision > it.expected {
-            it.state.position = position_of(it.state.revision);
+        if let Some(position) = position_of(it.state.revision).filter(|_| it.state.revision > it.expected) {
+            it.state.place = Place::At(position);
         }
         for (job, mut answer) in it.jobs {
             if let Ok(done) = &mut answer {
@@ -174,102 +153,12 @@ impl Batching {
         self.states.put(key, it.state);
     }
 
-    /// Takes the states of all streams that the jobs speak to, from hand or from the log.
+    /// Takes the states of all streams that the jobs speak to.
     async fn load(&mut self, jobs: &[Job]) -> Result<HashMap<StreamKey, Result<Touched, NotDone>>, LogError> {
-        let mut touched = HashMap::new();
-        let mut missing = Vec::new();
-        for job in jobs {
-            let key = stream_key(job);
-            if touched.contains_key(&key) {
-                continue;
-            }
-            let state = self.states.pop(&key).unwrap_or_else(|| {
-                missing.push(key.clone());
-                State { aggregate: Aggregate::empty_for(&job.command), revision: 0, position: None }
-            });
-            touched.insert(key, Ok(Touched::new(state)));
-        }
-        if missing.is_empty() {
-            return Ok(touched);
-        }
-        for stored in patiently(|| self.log.streams(&missing)).await? {
-            let recorded = match Recorded::try_from(stored.clone()) {
-                Ok(recorded) => recorded,
-                Err(unreadable) => {
-                    let unreadable_stream = touched.iter_mut().find(|((merchant, stream), _)| {
-                        merchant.as_str() == stored.merchant_id
-                            && stream.category == stored.category
-                            && *stream.id == *stored.name
-                    });
-                    if let Some((_, slot)) = unreadable_stream {
-                        *slot = Err(unreadable.into());
-                    }
-                    continue;
-                }
-            };
-            let key = (recorded.metadata.merchant_id.clone(), recorded.stream.clone());
-            if let Some(Ok(it)) = touched.get_mut(&key) {
-                it.state.aggregate.evolve(&recorded.event);
-                it.state.revision = recorded.revision;
-                it.state.position = Some(recorded.position);
-                it.expected = recorded.revision;
-            }
-        }
-        Ok(touched)
-    }
-
-    /// Answers the jobs whose idempotency key is known; gives back the others.
-    async fn answer_known_keys(&self, jobs: Vec<Job>) -> Result<Vec<Job>, (Vec<Job>, LogError)> {
-        let mut left = Vec::with_capacity(jobs.len());
-        let mut queue = jobs.into_iter();
-        while let Some(job) = queue.next() {
-            let looked_up = match (&job.context.key, job.look_up_key) {
-                (Some(key), true) => {
-                    patiently(|| self.log.keys(&job.context.merchant, std::slice::from_ref(&key.hash))).await
-                }
-                (Some(_) | None, _) => Ok(Vec::new()),
-            };
-            let known = match looked_up {
-                Ok(known) => known.into_iter().next(),
-                Err(error) => return Err((left.into_iter().chain([job]).chain(queue).collect(), error)),
-            };
-            let Some(known) = known else {
-                left.push(job);
-                continue;
-            };
-            let answer = match &job.context.key {
-                Some(key) if key.fingerprint == known.fingerprint => self.first_answer(&job, &known).await,
-                Some(_) | None => Err(NotDone::KeyReused),
-            };
-            send(job.reply, answer);
-        }
-        Ok(left)
-    }
-
-    /// The answer that a command got when its key was new.
-    async fn first_answer(&self, job: &Job, known: &KnownKey) -> Answer {
-        let key = stream_key(job);
-        let unavailable = |error: LogError| NotDone::Unavailable(error.to_string());
-        let stored = patiently(|| self.log.streams(std::slice::from_ref(&key))).await.map_err(unavailable)?;
-        let mut position = None;
-        let mut events = Vec::new();
-        for stored in stored.into_iter().filter(|it| it.revision <= known.last_revision) {
-            position = Some(stored.position);
-            if stored.revision < known.first_revision {
-                continue;
-            }
-            let payload = stored.payload.clone();
-            let recorded = Recorded::try_from(stored)?;
-            events.push(Happened {
-                position: Some(recorded.position),
-                revision: recorded.revision,
-                event_id: recorded.event_id,
-                kind: wire::kind_of(&recorded.event),
-                payload,
-                event: recorded.event,
-            });
-        }
-        Ok(Done { stream: key.1, revision: known.last_revision, position, events, replayed: true })
+        let wanted: HashMap<StreamKey, Aggregate> =
+            jobs.iter().map(|job| (stream_key(job), Aggregate::empty_for(&job.command))).collect();
+        let taken = self.states.take(wanted.into_iter().collect()).await?;
+        Ok(taken.into_iter().map(|(key, state)| (key, state.map(Touched::new))).collect())
     }
 }
 
@@ -310,8 +199,9 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
     };
     let answer = it.happens(&job.command, &job.context).and_then(|events| {
         let revision = it.state.revision + i64::try_from(events.len()).unwrap_or(0);
-        let metadata = to_metadata(&job.context)?;
-        Ok((Done { stream: key.1, revision, position: it.state.position, events, replayed: false }, metadata))
+        let metadata = to_bytes(&to_metadata(&job.context))?;
+        let position = it.state.place.position();
+        Ok((Done { stream: key.1, revision, position, events, replayed: false, is_settled: false }, metadata))
     });
     let answer = match answer {
         _ if it.is_full => return Some(job),
@@ -340,7 +230,7 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
                 it.events.push(NewEvent {
                     event_id: happened.event_id,
                     kind: happened.kind,
-                    payload: happened.payload.clone(),
+                    payload: happened.payload.to_vec(),
                     metadata: metadata.clone(),
                 });
             }
@@ -351,50 +241,4 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
     };
     it.jobs.push((job, answer));
     None
-}
-
-/// Asks the log until it answers, for a while.
-async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, LogError>
-where
-    F: Future<Output = Result<T, LogError>>,
-{
-    let started = Instant::now();
-    let mut pause = RETRY_PAUSE_MIN;
-    loop {
-        match ask().await {
-            Err(error) if started.elapsed() < RETRY_MAX => {
-                tracing::warn!(%error, "the event log did not answer; it is asked again");
-            }
-            outcome => return outcome,
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-}
-
-fn to_metadata(context: &Context) -> Result<Vec<u8>, NotDone> {
-    let metadata = Metadata {
-        merchant_id: context.merchant.clone(),
-        actor: context.actor.clone(),
-        command_id: context.command_id,
-        correlation_id: context.correlation_id,
-        causation_id: context.causation_id,
-        trace: context.trace.clone(),
-    };
-    serde_json::to_vec(&metadata).map_err(|error| NotDone::Unavailable(error.to_string()))
-}
-
-fn stream_key(job: &Job) -> StreamKey {
-    (job.context.merchant.clone(), job.command.stream())
-}
-
-fn send(reply: oneshot::Sender<Answer>, answer: Answer) {
-    // A caller that went away has lost only the answer.
-    let _gone = reply.send(answer);
-}
-
-fn answer_all(jobs: impl IntoIterator<Item = Job>, not_done: &NotDone) {
-    for job in jobs {
-        send(job.reply, Err(not_done.clone()));
-    }
 }

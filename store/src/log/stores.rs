@@ -1,6 +1,6 @@
 //! The closed choice of who keeps the history, and what everybody may ask of it.
 
-use super::{Batch, Found, HistoryFilter, KnownKey, LogError, Outcome, Position, Stored};
+use super::{Batch, Found, HistoryFilter, KnownKey, LogError, Outcome, Position, Stored, Taken, WholeBatch};
 #[cfg(feature = "eventstoredb")]
 use crate::esdb;
 use crate::feed::Feed;
@@ -90,6 +90,28 @@ impl Log {
     /// caller that goes away before the answer leaves it in the same doubt.
     pub async fn append(&self, batch: &Batch) -> Result<Vec<Outcome>, LogError> {
         ask!(self, it => it.append(batch))
+    }
+
+    /// Whether this store can take events of several streams together.
+    #[must_use]
+    pub fn takes_whole(&self) -> bool {
+        match self {
+            Self::Postgres(_) => true,
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(_) => false,
+        }
+    }
+
+    /// Appends a batch whole, in its order, or nothing of it; durable, and to be read by everybody, when it returns.
+    ///
+    /// # Errors
+    /// As for [`Log::append`], but for the whole batch.
+    pub async fn append_whole(&self, batch: &WholeBatch) -> Result<Taken, LogError> {
+        match self {
+            Self::Postgres(it) => it.append_whole(batch).await,
+            #[cfg(feature = "eventstoredb")]
+            Self::EventStoreDb(_) => Ok(Taken::Not),
+        }
     }
 
     /// The events of some streams, whole, in the order of each stream.

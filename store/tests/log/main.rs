@@ -29,3 +29,4 @@ mod read;
 mod seal;
 mod speed;
 mod vault;
+mod whole;
