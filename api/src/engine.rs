@@ -181,25 +181,27 @@ impl Engine {
                 if is_new { preview::consequences(&self.log, &context, &done).await? } else { Vec::new() };
             return Ok(Settled { done, consequences });
         }
+        let has_more_to_do = matches!(command, Command::Clock(_) | Command::Customer(_));
+        if !has_more_to_do {
+            // One message to the appender: a caller that goes away has lost only the answer, and what is left to do where
+            // another process was first is done by the follower then.
+            let done = writer.ask(command, context.clone()).await?;
+            if done.is_settled {
+                return Ok(Settled { done, consequences: Vec::new() });
+            }
+            return in_any_case(async move { Ok(settled(&mut writer, &context, done).await) }).await;
+        }
         let (timers, vault) = (self.timers.clone(), self.vault.clone());
-        let work = tokio::spawn(async move {
+        in_any_case(async move {
             let is_clock = matches!(command, Command::Clock(_));
             let done = writer.ask(command, context.clone()).await?;
             policies::forget(&vault, &context.merchant, done.events.iter().map(|it| &it.event)).await;
             if is_clock {
                 timers.pass_own(&context.merchant).await?;
             }
-            let consequences = match policies::settle(&mut writer, &context, &done).await {
-                Ok(consequences) => consequences,
-                Err(not_done) => {
-                    // The command itself is recorded: the follower does the rest.
-                    tracing::warn!(%not_done, "what follows from a command is left to the follower");
-                    Vec::new()
-                }
-            };
-            Ok(Settled { done, consequences })
-        });
-        work.await.unwrap_or_else(|error| Err(NotDone::Unavailable(error.to_string())))
+            Ok(settled(&mut writer, &context, done).await)
+        })
+        .await
     }
 
     /// What time it is for a merchant.
@@ -221,4 +223,22 @@ impl Engine {
             cluster.stop().await;
         }
     }
+}
+
+/// Does something to its end, whether the caller waits or goes away.
+async fn in_any_case(work: impl Future<Output = Result<Settled, NotDone>> + Send + 'static) -> Result<Settled, NotDone> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(NotDone::Unavailable(error.to_string())))
+}
+
+/// A command that is recorded, with what follows from it.
+async fn settled(writer: &mut Writer, context: &Context, done: Done) -> Settled {
+    let consequences = match policies::settle(writer, context, &done).await {
+        Ok(consequences) => consequences,
+        Err(not_done) => {
+            // The command itself is recorded: the follower does the rest.
+            tracing::warn!(%not_done, "what follows from a command is left to the follower");
+            Vec::new()
+        }
+    };
+    Settled { done, consequences }
 }

@@ -250,3 +250,34 @@ async fn nobody_edits_the_history_in_the_database() {
     }
     assert_eq!(api.events().await.len(), ORDERS * 3);
 }
+
+/// A payment and what the order takes of it are decided together and kept in one commit, one behind the other.
+#[tokio::test]
+async fn what_follows_from_a_command_stands_right_behind_it() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    let lines = json!([{ "sku": "a", "quantity": 1, "unit_price": "10.00" }]);
+    api.done("place-order", json!({ "order_id": "o-1", "currency": "EUR", "lines": lines })).await;
+    let payment =
+        json!({ "payment_id": "p-1", "order_id": "o-1", "method": "card", "amount": "10.00", "currency": "EUR" });
+    api.done("receive-payment", payment).await;
+    api.done(
+        "cancel-order",
+        json!({ "order_id": "o-1", "cancellation_id": "x-1", "lines": [{ "line_id": "1", "quantity": 1 }] }),
+    )
+    .await;
+    let events = api.events().await;
+    let kinds: Vec<&str> = events.iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    let expected = [
+        "order-placed.v1",
+        "payment-received.v1",
+        "order-payment-allocated.v1",
+        "order-lines-cancelled.v1",
+        "payment-refund-requested.v1",
+    ];
+    assert_eq!(kinds, expected);
+    for (cause, effect) in [(1, 2), (3, 4)] {
+        assert_eq!(events[effect]["metadata"]["causation_id"], events[cause]["event_id"]);
+        assert_eq!(events[effect]["recorded_at"], events[cause]["recorded_at"], "two commits");
+    }
+}
