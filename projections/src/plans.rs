@@ -35,6 +35,7 @@ use sqlx::{FromRow, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
+pub(crate) use view::plan_view;
 pub use view::{HISTORY_SHOWN_MAX, PlanView, get};
 pub use waking::{Waking, waking, waking_of};
 

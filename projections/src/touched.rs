@@ -3,6 +3,7 @@
 //! The projector calls it after the commit of a batch and before its position moves on, so that whoever waits for that
 //! position finds nothing older. What other processes apply is not told one by one: then everything may have changed.
 
+use crate::kept::Kept;
 use mizan_store::Recorded;
 use std::sync::Arc;
 
@@ -13,16 +14,23 @@ pub struct Touched {
 }
 
 #[derive(Debug, Default)]
-struct Inner {}
+struct Inner {
+    kept: Kept,
+}
 
 impl Touched {
     /// These events are in the rows now.
-    pub(crate) fn applied(&self, _batch: &[Arc<Recorded>]) {
-        let _ = &self.inner;
+    pub(crate) fn applied(&self, batch: &[Arc<Recorded>]) {
+        self.inner.kept.applied(batch);
     }
 
     /// Any row may have changed: somebody else applied, the tables were replaced, or nobody knows.
     pub(crate) fn anything(&self) {
-        let _ = &self.inner;
+        self.inner.kept.anything();
+    }
+
+    /// The answers that are kept until then.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.inner.kept
     }
 }
