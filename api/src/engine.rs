@@ -117,8 +117,8 @@ impl Engine {
     /// [`StartError`].
     pub async fn start(place: &Place) -> Result<Self, StartError> {
         let (log, cluster) = open_log(place).await?;
-        let reads = Reads::new(log.clone());
         let projector = Arc::new(Projector::start(log.clone()).await?);
+        let reads = Reads::new(log.clone()).keeping(projector.touched());
         let wake = projector.clone();
         let writer = Writer::start(log.clone(), Arc::new(move || wake.wake()));
         let clocks = Arc::new(Clocks::new(log.clone()));

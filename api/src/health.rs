@@ -5,13 +5,20 @@ use crate::engine::Engine;
 use crate::server::Settings;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use utoipa::ToSchema;
 
 /// A log that takes longer to say where it ends does not answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// How often measurements are put into their buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// The upper ends of the buckets for times of requests, in seconds.
+const REQUEST_SECONDS: [f64; 16] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 /// Whether the service can work, part by part.
 #[derive(Serialize, ToSchema)]
@@ -84,6 +91,24 @@ pub struct Sealing {
     pub lag_events: Option<i64>,
     /// Why nothing is sealed any more, where that is so.
     pub halted: Option<String>,
+}
+
+/// What `/metrics` renders. Times of requests are counted in buckets, which take the same room however many there are.
+///
+/// # Errors
+/// There is one already.
+pub fn recorder() -> Result<PrometheusHandle, BuildError> {
+    let times = Matcher::Full("mizan_request_seconds".to_owned());
+    PrometheusBuilder::new().set_buckets_for_metric(times, &REQUEST_SECONDS)?.install_recorder()
+}
+
+/// Puts what was measured into its buckets, for as long as the service runs: where nobody scrapes `/metrics`, each
+/// measurement would be kept until somebody does.
+pub(crate) async fn keep_up(metrics: PrometheusHandle) {
+    loop {
+        sleep(UPKEEP_INTERVAL).await;
+        metrics.run_upkeep();
+    }
 }
 
 /// `GET /healthz`: the process lives.

@@ -9,10 +9,14 @@ mod plans;
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::server::{Caller, only};
-use actix_web::http::header::{ETAG, LINK};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
-use mizan_projections::{Answer, Page, Reads, accounts, journal, orders, payments, statements, takings};
+use metrics::Counter;
+use mizan_projections::{
+    Answer, Page, Reads, Source, Thing, Written, accounts, journal, orders, payments, statements, takings,
+};
 use serde::Serialize;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// How long a query with `min_position` waits for the read models.
@@ -20,14 +24,36 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 type Answered = Result<HttpResponse, Problem>;
 
+/// A question for one thing by its key, whose answers are kept in memory.
+pub(crate) struct AskedByKey {
+    pub(crate) thing: Thing,
+    /// The whole address, as figures name it.
+    pub(crate) route: &'static str,
+    /// The part of the address before the id.
+    place: &'static str,
+    /// What it is called.
+    name: &'static str,
+}
+
+/// Those asked most come first.
+static BY_KEY: [AskedByKey; 4] = [
+    AskedByKey { thing: Thing::Order, route: "/v1/queries/orders/{id}", place: "orders", name: "order" },
+    AskedByKey { thing: Thing::Payment, route: "/v1/queries/payments/{id}", place: "payments", name: "payment" },
+    AskedByKey { thing: Thing::Invoice, route: "/v1/queries/invoices/{id}", place: "invoices", name: "invoice" },
+    AskedByKey { thing: Thing::Plan, route: "/v1/queries/plans/{id}", place: "plans", name: "plan" },
+];
+
 /// What is asked where.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     let get = |path: &str| web::resource(format!("/queries/{path}")).default_service(only("GET"));
+    // What is asked most comes first: each address is tried in this order.
+    for asked in &BY_KEY {
+        let answer = move |engine, caller, request, id| by_key(engine, caller, request, id, asked);
+        config.service(get(&format!("{}/{{id}}", asked.place)).route(web::get().to(answer)));
+    }
     config
         .service(get("orders").route(web::get().to(orders_list)))
-        .service(get("orders/{id}").route(web::get().to(order)))
         .service(get("payments").route(web::get().to(payments_list)))
-        .service(get("payments/{id}").route(web::get().to(payment)))
         .service(get("accounts").route(web::get().to(accounts_list)))
         .service(get("journal").route(web::get().to(journal_list)))
         .service(get("trial-balance").route(web::get().to(trial_balance)))
@@ -45,25 +71,53 @@ async fn orders_list(engine: web::Data<Engine>, caller: Caller, request: HttpReq
     page(&request, &orders::search(&reads, &caller.merchant, &pairs).await?)
 }
 
-async fn order(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
+/// One thing by its key.
+async fn by_key(
+    engine: web::Data<Engine>,
+    caller: Caller,
+    request: HttpRequest,
+    id: web::Path<String>,
+    asked: &AskedByKey,
+) -> Answered {
     let reads = alone(&engine, &request).await?;
-    let found = orders::get(&reads, &caller.merchant, named(&id, "order")?).await?;
-    let found = found.ok_or_else(|| Problem::not_found("order"))?;
-    let revision = found.data.revision;
-    tagged(revision, &found)
+    let found = reads.written(asked.thing, &caller.merchant, named(&id, asked.name)?).await?;
+    let (written, source) = found.ok_or_else(|| Problem::not_found(asked.name))?;
+    Ok(told(&written, source))
+}
+
+/// What an address asks for by key, and the id as it stands there; none where it is not such an address, or the id is
+/// not written plainly.
+pub(crate) fn asked_by_key(address: &str) -> Option<(&'static AskedByKey, &str)> {
+    let (place, id) = address.strip_prefix("/v1/queries/")?.split_once('/')?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    let asked = BY_KEY.iter().find(|it| it.place == place)?;
+    (!id.is_empty() && id.bytes().all(is_plain)).then_some((asked, id))
+}
+
+/// One thing as it is sent, counted by where it was found.
+pub(crate) fn told(written: &Written, source: Source) -> HttpResponse {
+    static FROM_MEMORY: LazyLock<Counter> =
+        LazyLock::new(|| metrics::counter!("mizan_query_answers_total", "source" => "memory"));
+    static FROM_DATABASE: LazyLock<Counter> =
+        LazyLock::new(|| metrics::counter!("mizan_query_answers_total", "source" => "database"));
+    match source {
+        Source::Memory => FROM_MEMORY.increment(1),
+        Source::Database => FROM_DATABASE.increment(1),
+    }
+    HttpResponse::Ok()
+        .insert_header((ETAG, etag(written.revision)))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(written.body())
+}
+
+/// A revision as `If-Match` takes it.
+fn etag(revision: i64) -> String {
+    format!("\"{revision}\"")
 }
 
 async fn payments_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
     let (reads, pairs) = ready(&engine, &request).await?;
     page(&request, &payments::search(&reads, &caller.merchant, &pairs).await?)
-}
-
-async fn payment(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    let reads = alone(&engine, &request).await?;
-    let found = payments::get(&reads, &caller.merchant, named(&id, "payment")?).await?;
-    let found = found.ok_or_else(|| Problem::not_found("payment"))?;
-    let revision = found.data.revision;
-    tagged(revision, &found)
 }
 
 async fn accounts_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
@@ -115,8 +169,7 @@ async fn ready(engine: &Engine, request: &HttpRequest) -> Result<(Reads, Vec<(St
     let moment = moment::read(engine, value("as_of")?, value("effective_at")?).await?;
     let mut wanted = moment.and_then(|it| it.as_of);
     if let Some(text) = value("min_position")? {
-        moment::position(engine, "min_position", text).await?;
-        wanted = Some(moment::head(engine).await?);
+        wanted = Some(moment::head_after(engine, "min_position", text).await?);
     }
     if let Some(wanted) = wanted {
         let result = engine.projector.wait_for(wanted, WAIT_MAX).await;
@@ -171,7 +224,7 @@ fn no_more(pairs: &[(String, String)]) -> Result<(), Problem> {
 }
 
 fn tagged<T: Serialize>(revision: i64, found: &Answer<T>) -> Answered {
-    Ok(HttpResponse::Ok().insert_header((ETAG, format!("\"{revision}\""))).json(found))
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag(revision))).json(found))
 }
 
 /// A page, with the next one as a `Link` (RFC 8288) too.

@@ -20,6 +20,7 @@ use rooms::Table;
 pub(crate) use rooms::{Room, Streams};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The most streams that one answer folds again.
 const STREAMS_MAX: usize = 50_000;
@@ -160,7 +161,7 @@ impl Past<'_> {
             for it in stored.into_iter().filter(|it| it.position <= self.position) {
                 let recorded = Recorded::try_from(it).map_err(|error| sqlx::Error::Decode(error.into()))?;
                 if self.effective_at.is_none_or(|moment| counts_from(&recorded.event) <= moment) {
-                    batch.push(recorded);
+                    batch.push(Arc::new(recorded));
                 }
             }
             batch.sort_by_key(|it| it.position);

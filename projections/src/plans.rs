@@ -35,6 +35,7 @@ use sqlx::{FromRow, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
+pub(crate) use view::plan_view;
 pub use view::{HISTORY_SHOWN_MAX, PlanView, get};
 pub use waking::{Waking, waking, waking_of};
 
@@ -129,7 +130,7 @@ struct Known {
     row: PlanRow,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<PlanRow>> = BTreeMap::new();
     // With the first event of its stream a row begins.
     let mut new: BTreeSet<Key> = BTreeSet::new();

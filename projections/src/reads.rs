@@ -1,8 +1,13 @@
 //! What every answer has in common: where it was read, and how far the log was applied then.
 
+use crate::by_key::{Source, Thing, Written};
 use crate::checkpoint;
+use crate::gathered::Gathered;
+use crate::onchain::invoices;
 use crate::past::{self, About, Moment, Room, Streams};
 use crate::search::{Listing, Search, SearchError};
+use crate::touched::Touched;
+use crate::{orders, payments, plans};
 use mizan_domain::id::MerchantId;
 use mizan_store::{Log, LogError, Position};
 use serde::{Deserialize, Serialize};
@@ -23,6 +28,14 @@ pub struct Reads {
     log: Log,
     moment: Option<Moment>,
     pasts: Arc<Semaphore>,
+    /// Where answers by key are kept, and asked for together; none where nobody says what is applied.
+    fast: Option<Fast>,
+}
+
+#[derive(Debug, Clone)]
+struct Fast {
+    touched: Touched,
+    gathered: Gathered,
 }
 
 /// Rows of a list, and the way to the next ones.
@@ -110,7 +123,17 @@ impl Reads {
     /// Asks the read models in the log's database, as they are.
     #[must_use]
     pub fn new(log: Log) -> Self {
-        Self { log, moment: None, pasts: Arc::new(Semaphore::new(PASTS_MAX)) }
+        Self { log, moment: None, pasts: Arc::new(Semaphore::new(PASTS_MAX)), fast: None }
+    }
+
+    /// The same, with answers by key kept in memory for as long as nothing is applied that changes them, and otherwise
+    /// asked for together. `touched` is that of the projector that runs in this process.
+    ///
+    /// Must be called within a tokio runtime that lives as long as anybody asks.
+    #[must_use]
+    pub fn keeping(self, touched: Touched) -> Self {
+        let gathered = Gathered::start(&self.log.pool().connect_options(), &touched);
+        Self { fast: Some(Fast { touched, gathered }), ..self }
     }
 
     /// The same questions, answered as of an earlier moment.
@@ -180,6 +203,50 @@ impl Reads {
         let row = query.fetch_optional(&mut *connection).await?;
         Ok(row.map(|data| Answer { data, position }))
     }
+
+    /// A thing by its key, as it is sent, where it is kept in memory; what is not may be there all the same.
+    #[must_use]
+    pub fn remembered(&self, thing: Thing, merchant: &MerchantId, id: &str) -> Option<Written> {
+        let fast = self.fast.as_ref().filter(|_| self.moment.is_none())?;
+        fast.touched.kept().get(thing, merchant, id)
+    }
+
+    /// A thing by its key, as it is sent, and where it was found; none where the merchant has no such thing.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn written(
+        &self,
+        thing: Thing,
+        merchant: &MerchantId,
+        id: &str,
+    ) -> Result<Option<(Written, Source)>, QueryError> {
+        if let Some(written) = self.remembered(thing, merchant, id) {
+            return Ok(Some((written, Source::Memory)));
+        }
+        let found = match self.fast.as_ref().filter(|_| self.moment.is_none()) {
+            Some(fast) => fast.gathered.ask(thing, merchant, id).await?,
+            None => self.read(thing, merchant, id).await?,
+        };
+        Ok(found.map(|it| (it, Source::Database)))
+    }
+
+    async fn read(&self, thing: Thing, merchant: &MerchantId, id: &str) -> Result<Option<Written>, QueryError> {
+        match thing {
+            Thing::Order => written(orders::get(self, merchant, id).await?, |it| it.revision),
+            Thing::Payment => written(payments::get(self, merchant, id).await?, |it| it.revision),
+            Thing::Plan => written(plans::get(self, merchant, id).await?, |it| it.plan.revision),
+            Thing::Invoice => written(invoices::get(self, merchant, id).await?, |it| it.revision),
+        }
+    }
+}
+
+fn written<T: Serialize>(
+    found: Option<Answer<T>>,
+    revision: impl Fn(&T) -> i64,
+) -> Result<Option<Written>, QueryError> {
+    let written = found.map(|it| Written::of(&it.data, revision, it.position)).transpose();
+    Ok(written?)
 }
 
 async fn served_at(connection: &mut PgConnection) -> sqlx::Result<Position> {

@@ -18,6 +18,7 @@ mod eventstoredb;
 mod exports;
 mod history;
 mod idempotency;
+mod kept;
 mod lists;
 mod olist;
 mod openapi;

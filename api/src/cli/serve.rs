@@ -2,13 +2,13 @@
 
 use super::{Outcome, say};
 use crate::engine::{Engine, Place};
+use crate::health;
 use crate::key::{self, Keys};
 use crate::outbound::Reach;
 use crate::rates::{RATES_LOOPBACK_VARIABLE, RATES_VARIABLE, Rates};
 use crate::server::{self, Settings};
 use crate::watch::{self, Rpc};
 use actix_web::web;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use mizan_domain::id::MerchantId;
 use mizan_domain::onchain::Chain;
 use std::net::{SocketAddr, TcpListener};
@@ -60,7 +60,7 @@ pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn
         keys: Keys::load(&key, &place.data_dir)?,
         merchant: MerchantId::parse(LOCAL_MERCHANT)?,
         requests_per_second: args.requests_per_second,
-        metrics: PrometheusBuilder::new().install_recorder()?,
+        metrics: health::recorder()?,
     };
     let outside = Outside::of_environment()?;
     let mut engine = Engine::start(place).await?;

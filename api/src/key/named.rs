@@ -45,9 +45,10 @@ impl Keys {
     /// The name of a presented key, as events record it; every key is compared, whichever it is.
     #[must_use]
     pub fn actor(&self, presented: &str) -> Option<&Text> {
+        let presented = KeyHash::of(presented);
         let mut found = None;
         for (actor, hash) in &self.keys {
-            if hash.matches(presented) {
+            if hash.is(&presented) {
                 found = Some(actor);
             }
         }

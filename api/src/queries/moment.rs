@@ -46,22 +46,26 @@ pub(super) async fn recorded(engine: &Engine, parameter: &str, text: &str) -> Re
 }
 
 /// A position that the history has reached.
-pub(super) async fn position(engine: &Engine, parameter: &str, text: &str) -> Result<Position, Problem> {
+async fn position(engine: &Engine, parameter: &str, text: &str) -> Result<Position, Problem> {
+    Ok(position_and_head(engine, parameter, text).await?.0)
+}
+
+/// The end of the history, which has reached the position that a parameter names.
+pub(super) async fn head_after(engine: &Engine, parameter: &str, text: &str) -> Result<Position, Problem> {
+    Ok(position_and_head(engine, parameter, text).await?.1)
+}
+
+async fn position_and_head(engine: &Engine, parameter: &str, text: &str) -> Result<(Position, Position), Problem> {
     let Some(wanted) = text.parse::<i64>().ok().filter(|it| *it >= 0) else {
         let message = "write the position of a command's answer: 0 or more";
         return Err(Problem::bad_parameter("bad_parameter", parameter, message));
     };
-    let head = head(engine).await?;
+    let head = engine.log.head().await.map_err(|error| no_answer(&error))?;
     if Position::new(wanted) > head {
         let message = format!("the history ends at position {head}; write the position of a command's answer");
         return Err(Problem::bad_parameter("position_in_future", parameter, &message));
     }
-    Ok(Position::new(wanted))
-}
-
-/// The end of the history.
-pub(super) async fn head(engine: &Engine) -> Result<Position, Problem> {
-    engine.log.head().await.map_err(|error| no_answer(&error))
+    Ok((Position::new(wanted), head))
 }
 
 /// A time of the world; a date means its end, in UTC.

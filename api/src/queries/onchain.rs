@@ -15,7 +15,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(get("wallets").route(web::get().to(wallets_list)))
         .service(get("wallets/{id}").route(web::get().to(wallet)))
         .service(get("invoices").route(web::get().to(invoices_list)))
-        .service(get("invoices/{id}").route(web::get().to(invoice)))
         .service(get("deposits").route(web::get().to(deposits_list)))
         .service(get("deposits/{id}").route(web::get().to(deposit)))
         .service(get("holdings").route(web::get().to(holdings_list)))
@@ -41,14 +40,6 @@ async fn wallet(engine: web::Data<Engine>, caller: Caller, request: HttpRequest,
 async fn invoices_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
     let (reads, pairs) = ready(&engine, &request).await?;
     page(&request, &invoices::search(&reads, &caller.merchant, &pairs).await?)
-}
-
-async fn invoice(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    let reads = alone(&engine, &request).await?;
-    let found = invoices::get(&reads, &caller.merchant, named(&id, "invoice")?).await?;
-    let found = found.ok_or_else(|| Problem::not_found("invoice"))?;
-    let revision = found.data.revision;
-    tagged(revision, &found)
 }
 
 async fn deposits_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {

@@ -14,7 +14,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     let get = |path: &str| web::resource(format!("/queries/{path}")).default_service(only("GET"));
     config
         .service(get("plans").route(web::get().to(plans_list)))
-        .service(get("plans/{id}").route(web::get().to(plan)))
         .service(get("plans/{id}/agreement").route(web::get().to(agreement)))
         .service(get("plans/{id}/history").route(web::get().to(history)))
         .service(get("installments").route(web::get().to(installments)))
@@ -28,14 +27,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 async fn plans_list(engine: web::Data<Engine>, caller: Caller, request: HttpRequest) -> Answered {
     let (reads, pairs) = ready(&engine, &request).await?;
     page(&request, &plans::search(&reads, &caller.merchant, &pairs).await?)
-}
-
-async fn plan(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {
-    let reads = alone(&engine, &request).await?;
-    let found = plans::get(&reads, &caller.merchant, named(&id, "plan")?).await?;
-    let found = found.ok_or_else(|| Problem::not_found("plan"))?;
-    let revision = found.data.plan.revision;
-    tagged(revision, &found)
 }
 
 async fn agreement(engine: web::Data<Engine>, caller: Caller, request: HttpRequest, id: web::Path<String>) -> Answered {

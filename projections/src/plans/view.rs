@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use utoipa::ToSchema;
 
-/// The most history that one plan is shown with; all of it is at an address of its own.
+/// The most history that one plan is shown with; all of it is at an address of its own. [`plan_view`] has it too.
 pub const HISTORY_SHOWN_MAX: i64 = 200;
 
 /// A plan with its schedule and what happened to it.
@@ -29,9 +29,11 @@ pub struct PlanView {
     pub history_count: i64,
 }
 
-/// One statement, so that a rebuild that goes live meanwhile cannot mix two incarnations. Amounts become text before
-/// they become JSON: as numbers they would not be amounts.
-const VIEW: &str = "select plans.*, \
+/// The columns of a view of `plans`. They are part of one statement, so that a rebuild that goes live meanwhile cannot
+/// mix two incarnations. Amounts become text before they become JSON: as numbers they would not be amounts.
+macro_rules! plan_view {
+    () => {
+        "plans.*, \
      coalesce((select json_agg(it order by it.due_on, it.number) from (select plan_id, number, customer_id, currency, \
          due_on, from_on, until_on, \
          principal_due::text, principal_paid::text, principal_cancelled::text, \
@@ -40,14 +42,20 @@ const VIEW: &str = "select plans.*, \
          interest_waived::text, interest_written_off::text, interest_outstanding::text, \
          fee_due::text, fee_paid::text, fee_cancelled::text, \
          fee_waived::text, fee_written_off::text, fee_outstanding::text, \
-         outstanding::text, is_settled, position from plan_installments \
-         where merchant_id = $1 and plan_id = $2) as it), '[]') as installments, \
+         outstanding::text, is_settled, position from plan_installments part \
+         where part.merchant_id = plans.merchant_id and part.plan_id = plans.plan_id) as it), '[]') as installments, \
      coalesce((select json_agg(it order by it.position desc) from (select plan_id, position, revision, step, kind, \
          effective_on, at, currency, amount::text, number, payment_id, fact_id, reason, details, principal::text, \
-         interest::text, fees::text, overpaid::text, is_reapplied from plan_history \
-         where merchant_id = $1 and plan_id = $2 order by position desc limit $3) as it), '[]') as history, \
-     (select count(*) from plan_history where merchant_id = $1 and plan_id = $2) as history_count \
-     from plans where merchant_id = $1 and plan_id = $2";
+         interest::text, fees::text, overpaid::text, is_reapplied from plan_history part \
+         where part.merchant_id = plans.merchant_id and part.plan_id = plans.plan_id \
+         order by position desc limit 200) as it), '[]') as history, \
+     (select count(*) from plan_history part \
+         where part.merchant_id = plans.merchant_id and part.plan_id = plans.plan_id) as history_count"
+    };
+}
+pub(crate) use plan_view;
+
+const VIEW: &str = concat!("select ", plan_view!(), " from plans where merchant_id = $1 and plan_id = $2");
 
 /// One plan with its installments and its latest history; none where the merchant has no such plan.
 ///
@@ -56,7 +64,7 @@ const VIEW: &str = "select plans.*, \
 pub async fn get(reads: &Reads, merchant: &MerchantId, plan_id: &str) -> Result<Option<Answer<PlanView>>, QueryError> {
     let (mut connection, position) =
         reads.begin(About { merchant, rooms: &[Room::Of(Streams::Plans)], only: Some(plan_id) }).await?;
-    let query = sqlx::query_as(VIEW).bind(merchant.as_str()).bind(plan_id).bind(HISTORY_SHOWN_MAX);
+    let query = sqlx::query_as(VIEW).bind(merchant.as_str()).bind(plan_id);
     let found = query.fetch_optional(&mut *connection).await?;
     Ok(found.map(|data| Answer { data, position }))
 }

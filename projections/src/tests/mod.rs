@@ -3,6 +3,7 @@
 mod batches;
 mod bazaar;
 mod chain;
+mod kept;
 mod models;
 mod onchain;
 mod past;
