@@ -2,7 +2,6 @@
 //! commands spread evenly. There is one merchant to a service, so one hot merchant is what every other table shows.
 
 use crate::effort::Effort;
-use crate::measure;
 use crate::report::Table;
 use crate::requests::{Customers, What, Zipf};
 use crate::runs::Runs;
