@@ -1,4 +1,4 @@
-//! Histories to measure on: sold, paid and delivered orders, decided by the real deciders and appended in large batches.
+//! Histories to measure on: orders decided by the real deciders and appended in large batches, past HTTP.
 
 use crate::Failure;
 use chrono::{DateTime, Utc};
@@ -9,68 +9,119 @@ use mizan_domain::id::MerchantId;
 use mizan_domain::metadata::{Metadata, event_id, reaction_id};
 use mizan_domain::text::Text;
 use mizan_domain::{policy, wire};
-use mizan_store::{Batch, Log, NewEvent, Outcome, StreamAppend};
+use mizan_store::{Batch, Keyed, Log, NewEvent, Outcome, StreamAppend};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// Orders that are decided and appended together.
 const BATCH_ORDERS: u64 = 500;
 
+/// What becomes of each order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Story {
+    /// Placed: one event.
+    Placed,
+    /// Placed, paid and delivered: four events.
+    Sold,
+}
+
+impl Story {
+    pub(crate) fn events(self) -> u64 {
+        match self {
+            Self::Placed => 1,
+            Self::Sold => 4,
+        }
+    }
+}
+
+/// A history of orders whose names are those of [`crate::requests`].
+#[derive(Debug, Clone)]
+pub(crate) struct History {
+    pub(crate) log: Log,
+    pub(crate) merchant: MerchantId,
+    pub(crate) story: Story,
+    pub(crate) customers: u64,
+}
+
 /// Decides, and keeps what is to be appended.
-struct Ledger {
-    merchant: MerchantId,
+struct Ledger<'a> {
+    history: &'a History,
     actor: Text,
     now: DateTime<Utc>,
-    streams: BTreeMap<StreamName, (Aggregate, Vec<NewEvent>)>,
+    streams: BTreeMap<StreamName, Stream>,
     commands: u128,
 }
 
-/// Appends so many orders, the first with this number: four events each.
-pub(crate) async fn sell(log: &Log, first: u64, orders: u64) -> Result<(), Failure> {
-    let mut ledger = Ledger {
-        merchant: MerchantId::parse("bench")?,
-        actor: Text::parse("bench")?,
-        now: "2026-11-01T12:00:00Z".parse()?,
-        streams: BTreeMap::new(),
-        commands: u128::from(first) << 8,
-    };
-    let end = first + orders;
-    let mut next = first;
-    while next < end {
-        let until = end.min(next + BATCH_ORDERS);
-        for number in next..until {
-            for (name, data) in story(number) {
-                ledger.ask(name, &data)?;
+struct Stream {
+    state: Aggregate,
+    events: Vec<NewEvent>,
+    keys: Vec<Keyed>,
+}
+
+impl History {
+    /// Appends the orders with these numbers. Each command has an idempotency key, as those of clients have.
+    pub(crate) async fn append(&self, numbers: Range<u64>) -> Result<(), Failure> {
+        let mut ledger = Ledger {
+            history: self,
+            actor: Text::parse("bench")?,
+            now: "2026-11-01T12:00:00Z".parse()?,
+            streams: BTreeMap::new(),
+            commands: u128::from(numbers.start) << 8,
+        };
+        let mut appending: Option<JoinHandle<Result<(), Failure>>> = None;
+        let mut next = numbers.start;
+        while next < numbers.end {
+            let until = numbers.end.min(next + BATCH_ORDERS);
+            for number in next..until {
+                for (name, data) in self.commands(number) {
+                    ledger.ask(name, &data)?;
+                }
             }
+            let batch = ledger.batch();
+            if let Some(before) = appending.take() {
+                before.await??;
+            }
+            // The next ones are decided while these are written.
+            appending = Some(tokio::spawn(append(self.log.clone(), batch)));
+            next = until;
         }
-        ledger.append(log).await?;
-        next = until;
+        if let Some(last) = appending {
+            last.await??;
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn commands(&self, number: u64) -> Vec<(&'static str, Value)> {
+        let (order, customer) = (format!("o-{number:09}"), format!("c-{:09}", number % self.customers));
+        let lines = json!([
+            { "sku": "kettle-1", "quantity": 1, "unit_price": "24.90", "taxes": [{ "rate": "0.19", "jurisdiction": "DE" }] },
+            { "sku": "cup-7", "quantity": 4, "unit_price": "3.20", "taxes": [{ "rate": "0.19", "jurisdiction": "DE" }] },
+        ]);
+        let place = json!({ "order_id": order, "customer_id": customer, "currency": "EUR", "lines": lines });
+        match self.story {
+            Story::Placed => vec![("place-order", place)],
+            Story::Sold => vec![
+                ("place-order", place),
+                (
+                    "receive-payment",
+                    json!({
+                        "payment_id": format!("p-{number:09}"), "order_id": order, "customer_id": customer,
+                        "method": "card", "amount": "44.86", "currency": "EUR",
+                        "provider_reference": format!("ch_3Q{number:09}"),
+                    }),
+                ),
+                ("fulfil-order", json!({ "order_id": order, "fulfilment_id": "s-1" })),
+            ],
+        }
+    }
 }
 
-/// An order of two lines that is paid and leaves.
-fn story(number: u64) -> [(&'static str, Value); 3] {
-    let (order, customer) = (format!("o-{number}"), format!("c-{}", number % 50_000));
-    let lines = json!([
-        { "sku": "kettle-1", "quantity": 1, "unit_price": "24.90", "taxes": [{ "rate": "0.19", "jurisdiction": "DE" }] },
-        { "sku": "cup-7", "quantity": 4, "unit_price": "3.20", "taxes": [{ "rate": "0.19", "jurisdiction": "DE" }] },
-    ]);
-    [
-        ("place-order", json!({ "order_id": order, "customer_id": customer, "currency": "EUR", "lines": lines })),
-        (
-            "receive-payment",
-            json!({
-                "payment_id": format!("p-{number}"), "order_id": order, "customer_id": customer, "method": "card",
-                "amount": "44.86", "currency": "EUR", "provider_reference": format!("ch_3Q{number:08}"),
-            }),
-        ),
-        ("fulfil-order", json!({ "order_id": order, "fulfilment_id": "s-1" })),
-    ]
-}
-
-impl Ledger {
+impl Ledger<'_> {
     fn ask(&mut self, name: &str, data: &Value) -> Result<(), Failure> {
         let asking = read(name, data.to_string().as_bytes(), self.now).ok_or("no such command")?;
         let Asking::Command(command) = asking.map_err(|fault| format!("{name}: {}", fault.message))? else {
@@ -95,30 +146,47 @@ impl Ledger {
         causation_id: Option<Uuid>,
         command: &Command,
     ) -> Result<Vec<(Uuid, Vec<Command>)>, Failure> {
-        let (merchant_id, actor) = (self.merchant.clone(), self.actor.clone());
+        let (merchant_id, actor) = (self.history.merchant.clone(), self.actor.clone());
         let metadata = Metadata { merchant_id, actor, command_id, correlation_id, causation_id, trace: None };
         let metadata = serde_json::to_vec(&metadata)?;
-        let new = || (Aggregate::empty_for(command), Vec::new());
-        let (state, made) = self.streams.entry(command.stream()).or_insert_with(new);
+        let new = || Stream { state: Aggregate::empty_for(command), events: Vec::new(), keys: Vec::new() };
+        let stream = self.streams.entry(command.stream()).or_insert_with(new);
+        let first_revision = stream.events.len() as i64 + 1;
         let mut events = Vec::new();
-        for (nth, event) in state.decide(command)?.into_iter().enumerate() {
+        for (nth, event) in stream.state.decide(command)?.into_iter().enumerate() {
             let (event_id, written) = (event_id(command_id, nth), wire::write(&event)?);
             let (kind, payload, metadata) = (written.kind, written.payload, metadata.clone());
-            made.push(NewEvent { event_id, kind, payload, metadata });
-            state.evolve(&event);
+            stream.events.push(NewEvent { event_id, kind, payload, metadata });
+            stream.state.evolve(&event);
             events.push((event_id, policy::react(&event)));
+        }
+        if causation_id.is_none() {
+            let (key, fingerprint) = hashes(self.commands);
+            let last_revision = stream.events.len() as i64;
+            stream.keys.push(Keyed { key, fingerprint, first_revision, last_revision });
         }
         Ok(events)
     }
 
-    async fn append(&mut self, log: &Log) -> Result<(), Failure> {
-        let append = |(stream, (_, events))| {
-            let merchant = self.merchant.clone();
-            StreamAppend { merchant, stream, expected: 0, events, keys: Vec::new() }
+    /// What has been decided since the last time.
+    fn batch(&mut self) -> Batch {
+        let append = |(stream, it): (StreamName, Stream)| {
+            let merchant = self.history.merchant.clone();
+            StreamAppend { merchant, stream, expected: 0, events: it.events, keys: it.keys }
         };
-        let streams = std::mem::take(&mut self.streams).into_iter().map(append).collect();
-        let outcomes = log.append(&Batch { streams }).await?;
-        let is_done = outcomes.iter().all(|it| matches!(it, Outcome::Appended { .. }));
-        if is_done { Ok(()) } else { Err("a batch was not appended".into()) }
+        Batch { streams: std::mem::take(&mut self.streams).into_iter().map(append).collect() }
     }
+}
+
+async fn append(log: Log, batch: Batch) -> Result<(), Failure> {
+    let outcomes = log.append(&batch).await?;
+    let is_done = outcomes.iter().all(|it| matches!(it, Outcome::Appended { .. }));
+    if is_done { Ok(()) } else { Err("a batch was not appended".into()) }
+}
+
+/// A key's hash and a fingerprint: as long and as random as real ones.
+fn hashes(command: u128) -> (Vec<u8>, Vec<u8>) {
+    let mut random = SmallRng::seed_from_u64(command as u64);
+    let mut hash = || (0..4).flat_map(|_| random.random::<u64>().to_be_bytes()).collect();
+    (hash(), hash())
 }

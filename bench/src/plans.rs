@@ -1,7 +1,8 @@
 //! Plans over their whole life: agreed, opened, and then month by month the clock goes forward and some customers pay:
 //! most what is due, some less, some more, some nothing.
 
-use crate::{Outcome, peak_memory_mib};
+use crate::Outcome;
+use crate::processes::own_peak_memory_mib;
 use chrono::{DateTime, Months, Utc};
 use futures_util::future::try_join_all;
 use mizan::commands::http::plain_context;
@@ -70,8 +71,7 @@ impl Shop {
 pub(crate) async fn run(dir: &Path, args: &Args) -> Outcome {
     let start: DateTime<Utc> = "2024-01-01T12:00:00Z".parse()?;
     let engine = Engine::start(&Place { database_url: None, store: None, data_dir: dir.to_owned() }).await?;
-    let mut shop =
-        Shop { engine, merchant: MerchantId::parse("bench")?, actor: Text::parse("bench")?, now: start };
+    let mut shop = Shop { engine, merchant: MerchantId::parse("bench")?, actor: Text::parse("bench")?, now: start };
     let mut random = SmallRng::seed_from_u64(args.seed);
     shop.ask("start-clock", json!({ "at": start })).await?;
     let ids: Vec<String> = (0..args.plans).map(|nth| format!("n-{nth}")).collect();
@@ -98,10 +98,14 @@ pub(crate) async fn run(dir: &Path, args: &Args) -> Outcome {
         advancing.as_secs_f64(),
         events as f64 / seconds
     );
-    println!("peak memory of the service: {} MiB", peak_memory_mib());
+    println!("peak memory of the service: {} MiB", own_peak_memory_mib());
     let begun = Instant::now();
     shop.now = end;
-    for (name, body) in [("set-credit-limit", limit("one")), ("approve-plan", approval("one")), ("open-plan", json!({ "plan_id": "one" }))] {
+    for (name, body) in [
+        ("set-credit-limit", limit("one")),
+        ("approve-plan", approval("one")),
+        ("open-plan", json!({ "plan_id": "one" })),
+    ] {
         shop.ask(name, body).await?;
     }
     for month in 1..=MONTHS {
