@@ -18,6 +18,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 pub use trial_balance::{TrialBalance, TrialBalanceLine, TrialBalanceTotal, balances, trial_balance};
 use utoipa::ToSchema;
 
@@ -55,7 +56,7 @@ struct Moved {
 }
 
 /// Balances are added to in the database, so nothing has to be read first.
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut moved: BTreeMap<(&MerchantId, &Account, Currency), Moved> = BTreeMap::new();
     for recorded in batch {
         for (layer, entry) in journal::entries(recorded) {

@@ -8,6 +8,7 @@ use mizan_domain::event::Event;
 use mizan_domain::order::Timestamp;
 use mizan_store::{Position, Recorded};
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// A fact that does not fit what is known: a shipment of a line that was never ordered, a sum beyond all bounds. No
 /// decider lets it happen; where it does happen, the read models stop rather than guess.
@@ -40,13 +41,13 @@ impl From<sqlx::Error> for NotApplied {
 }
 
 /// Applies a batch to every read model of the schema that the transaction's search path names.
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     streams(tx, batch).await?;
     books(tx, batch).await
 }
 
 /// Applies a batch to the read models that have a row for each stream.
-pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     orders::apply(tx, batch).await?;
     payments::apply(tx, batch).await?;
     plans::apply(tx, batch).await?;
@@ -57,7 +58,7 @@ pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Recorded]) -> Result
 }
 
 /// Applies a batch to the read models that are added to, whose tables are not those of the others.
-pub(crate) async fn books(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn books(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     accounts::apply(tx, batch).await?;
     journal::apply(tx, batch).await?;
     statements::apply(tx, batch).await?;

@@ -9,6 +9,7 @@ use crate::apply::{self, NotApplied, apply};
 use crate::schema;
 use mizan_store::{PgPool, Position, Recorded, pool};
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 
 /// Held by whoever applies to the live read models, or replaces them.
 pub(crate) const RUNNER_LOCK: i64 = 0x4d49_5a41_4e01;
@@ -57,7 +58,7 @@ pub(crate) async fn apply_batch(
     pool: &PgPool,
     schema: &str,
     mark: &Mark,
-    batch: &[Recorded],
+    batch: &[Arc<Recorded>],
     guard: Guard,
 ) -> Result<Applied, NotApplied> {
     let Some(last) = batch.last() else { return Ok(Applied::Yes) };
@@ -100,7 +101,7 @@ async fn side_by_side(
     pool: &PgPool,
     schema: &str,
     tx: &mut PgConnection,
-    batch: &[Recorded],
+    batch: &[Arc<Recorded>],
 ) -> Result<(), NotApplied> {
     let mut second = pool::transaction(pool).await?;
     enter(&mut second, schema, Guard::Alone).await?;

@@ -11,6 +11,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A merchant's own clock.
@@ -25,7 +26,7 @@ pub struct ClockRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut clocks: BTreeMap<&MerchantId, ClockRow> = BTreeMap::new();
     for it in batch {
         if let Event::Clock(_) = it.event {

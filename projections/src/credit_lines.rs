@@ -17,6 +17,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What a customer may owe in one currency.
@@ -76,7 +77,7 @@ fn exposure_of(event: &credit::Event) -> &Exposure {
     }
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<CreditLineRow>> = BTreeMap::new();
     for it in batch {
         if let Event::Credit(event) = &it.event {

@@ -36,7 +36,7 @@ pub struct CustomerRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     // Every event says everything, so the last one counts.
     let mut last: BTreeMap<(&MerchantId, Arc<str>), CustomerRow> = BTreeMap::new();
     for recorded in batch {

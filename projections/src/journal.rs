@@ -15,6 +15,7 @@ use mizan_domain::wire;
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, QueryBuilder};
+use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -103,7 +104,7 @@ pub(crate) fn entries(recorded: &Recorded) -> impl Iterator<Item = (Layer, &Entr
     posted.into_iter().chain(recorded.event.pending().map(|it| (Layer::Pending, it)))
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let legs =

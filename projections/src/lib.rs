@@ -32,6 +32,7 @@ pub mod statements;
 pub mod takings;
 #[cfg(test)]
 mod tests;
+pub mod touched;
 
 pub use amount::Amount;
 pub use fingerprint::{Fingerprint, fingerprints};
@@ -40,3 +41,4 @@ pub use projector::{CatchUpError, Halted, Lagging, Projector, State, catch_up};
 pub use reads::{Answer, Page, QueryError, Reads};
 pub use rebuild::{Difference, Progress, RebuildError, RebuildReport, audit, rebuild};
 pub use search::SearchError;
+pub use touched::Touched;

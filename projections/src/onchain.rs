@@ -15,9 +15,10 @@ pub mod wallets;
 use crate::apply::NotApplied;
 use mizan_store::Recorded;
 use sqlx::PgConnection;
+use std::sync::Arc;
 pub use unfinished::{Unfinished, unfinished};
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     wallets::apply(tx, batch).await?;
     invoices::apply(tx, batch).await?;
     deposits::apply(tx, batch).await?;

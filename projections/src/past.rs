@@ -160,7 +160,7 @@ impl Past<'_> {
             for it in stored.into_iter().filter(|it| it.position <= self.position) {
                 let recorded = Recorded::try_from(it).map_err(|error| sqlx::Error::Decode(error.into()))?;
                 if self.effective_at.is_none_or(|moment| counts_from(&recorded.event) <= moment) {
-                    batch.push(recorded);
+                    batch.push(Arc::new(recorded));
                 }
             }
             batch.sort_by_key(|it| it.position);

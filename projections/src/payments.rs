@@ -104,7 +104,7 @@ struct Known {
     row: PaymentRow,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<PaymentRow>> = BTreeMap::new();
     // With the first event of its stream a row begins.
     let mut new: BTreeSet<Key> = BTreeSet::new();

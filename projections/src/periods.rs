@@ -14,6 +14,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The day that a posting belongs to: the day it counts for, or the first day of the period that was open when it was
@@ -41,7 +42,7 @@ pub struct PeriodRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Period(period::Event::Closed(it)) = &recorded.event else { continue };

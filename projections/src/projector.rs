@@ -3,6 +3,7 @@
 use crate::checkpoint::Guard;
 use crate::runner::{BATCH_EVENTS_MAX, Runner, Step, Trouble, is_passing};
 use crate::schema::{self, LIVE};
+use crate::touched::Touched;
 use mizan_store::{Log, Position};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub struct Projector {
 struct Shared {
     wake: Notify,
     state: watch::Sender<State>,
+    touched: Touched,
 }
 
 /// How the read models stand.
@@ -96,11 +98,18 @@ impl Projector {
     /// The database does not answer now. Once the projector runs, it waits for the database as long as it takes.
     pub async fn start(log: Log) -> sqlx::Result<Self> {
         schema::prepare(log.pool()).await?;
-        let shared = Arc::new(Shared { wake: Notify::new(), state: watch::Sender::default() });
+        let shared =
+            Arc::new(Shared { wake: Notify::new(), state: watch::Sender::default(), touched: Touched::default() });
         let (stop, stopped) = watch::channel(false);
         let follower = Follower { log, shared: Arc::clone(&shared), pause: PAUSE_MIN, runner: None };
         let task = Mutex::new(Some(tokio::spawn(follower.follow(stopped))));
         Ok(Self { shared, stop, task })
+    }
+
+    /// What is told of the streams that it applies.
+    #[must_use]
+    pub fn touched(&self) -> Touched {
+        self.shared.touched.clone()
     }
 
     /// Says that there is something new in the log. Cheap, and never waits.
@@ -204,7 +213,10 @@ impl Follower {
         let runner = match &mut self.runner {
             Some(runner) => runner,
             None => match schema::prepare(self.log.pool()).await {
-                Ok(()) => self.runner.insert(Runner::new(&self.log, LIVE, Guard::Shared, BATCH_EVENTS_MAX)),
+                Ok(()) => {
+                    let runner = Runner::new(&self.log, LIVE, Guard::Shared, BATCH_EVENTS_MAX);
+                    self.runner.insert(runner.telling(&self.shared.touched))
+                }
                 Err(error) => return self.trouble(&error),
             },
         };
@@ -238,6 +250,7 @@ impl Follower {
     fn trouble(&mut self, error: &sqlx::Error) -> Then {
         // Where the schema itself is gone, it is made again.
         self.runner = None;
+        self.shared.touched.anything();
         tracing::warn!(%error, pause_ms = self.pause.as_millis(), "the read models' database did not take a batch; trying again");
         self.shared.state.send_modify(|state| state.trouble = Some(error.to_string()));
         let pause = self.pause;
@@ -247,6 +260,7 @@ impl Follower {
 
     async fn halt(&mut self, position: Position, reason: String) -> Then {
         let runner = self.runner.take();
+        self.shared.touched.anything();
         let head = self.log.head().await.ok();
         let halted = Some(Halted { position, reason });
         self.shared.state.send_if_modified(|state| {

@@ -6,8 +6,10 @@
 use crate::apply::NotApplied;
 use crate::checkpoint::{self, Applied, Guard, Mark, apply_batch};
 use crate::schema;
+use crate::touched::Touched;
 use mizan_store::{Log, LogError, Position, Recorded};
 use sqlx::error::DatabaseError;
+use std::sync::Arc;
 
 /// The most events of a batch while following.
 pub(crate) const BATCH_EVENTS_MAX: i64 = 2_000;
@@ -42,6 +44,7 @@ pub(crate) struct Runner {
     /// Smaller than `batch_max` while an event is looked for that the database refuses.
     limit: i64,
     mark: Option<Mark>,
+    touched: Touched,
     /// Read ahead, while the database was busy with the batch before.
     ahead: Option<Read>,
 }
@@ -49,14 +52,20 @@ pub(crate) struct Runner {
 /// Events that follow a position, as far as they could be read.
 struct Read {
     after: Position,
-    events: Vec<Recorded>,
+    events: Vec<Arc<Recorded>>,
     /// The event after them, where it could not be read.
     stopped: Option<(Position, String)>,
 }
 
 impl Runner {
     pub(crate) fn new(log: &Log, schema: &'static str, guard: Guard, batch_max: i64) -> Self {
-        Self { log: log.clone(), schema, guard, batch_max, limit: batch_max, mark: None, ahead: None }
+        let touched = Touched::default();
+        Self { log: log.clone(), schema, guard, batch_max, limit: batch_max, mark: None, touched, ahead: None }
+    }
+
+    /// The same, telling which streams it has touched.
+    pub(crate) fn telling(self, touched: &Touched) -> Self {
+        Self { touched: touched.clone(), ..self }
     }
 
     /// Where the checkpoint was when last seen.
@@ -68,7 +77,11 @@ impl Runner {
     pub(crate) async fn step(&mut self, until: Option<Position>) -> Result<Step, Trouble> {
         let mark = match self.mark.take() {
             Some(mark) => mark,
-            None => self.look().await?,
+            None => {
+                let seen = self.look().await?;
+                self.touched.anything();
+                seen
+            }
         };
         self.mark = Some(mark.clone());
         let mut read = match self.ahead.take() {
@@ -88,13 +101,14 @@ impl Runner {
         self.apply(mark, &read.events, last).await
     }
 
-    async fn apply(&mut self, mark: Mark, batch: &[Recorded], last: Position) -> Result<Step, Trouble> {
+    async fn apply(&mut self, mark: Mark, batch: &[Arc<Recorded>], last: Position) -> Result<Step, Trouble> {
         let applying = apply_batch(self.log.pool(), self.schema, &mark, batch, self.guard);
         let is_full = i64::try_from(batch.len()).is_ok_and(|it| it >= self.limit);
         let ahead = async { if is_full { read(&self.log, last, self.limit).await.ok() } else { None } };
         let (applied, ahead) = tokio::join!(applying, ahead);
         match applied {
             Ok(Applied::Yes) => {
+                self.touched.applied(batch);
                 self.mark = Some(Mark { position: last, ..mark });
                 self.ahead = ahead;
                 self.limit = self.batch_max.min(self.limit.saturating_mul(2));
@@ -103,6 +117,7 @@ impl Runner {
             Ok(Applied::Busy | Applied::Moved) => {
                 self.mark = None;
                 let seen = self.look().await?;
+                self.touched.anything();
                 let position = seen.position;
                 self.mark = Some(seen);
                 Ok(Step::Elsewhere(position))
@@ -161,7 +176,7 @@ async fn read(log: &Log, after: Position, limit: i64) -> Result<Read, Trouble> {
     let mut read = Read { after, events: Vec::with_capacity(stored.len()), stopped };
     for it in stored {
         match Recorded::try_from(it) {
-            Ok(recorded) => read.events.push(recorded),
+            Ok(recorded) => read.events.push(Arc::new(recorded)),
             Err(unreadable) => {
                 read.stopped = Some((unreadable.position, unreadable.reason));
                 break;

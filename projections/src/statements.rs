@@ -16,6 +16,7 @@ use mizan_domain::{Money, order, payment};
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The most lines of one answer; a longer statement is asked for in parts, by time.
@@ -227,7 +228,7 @@ impl<'a> Line<'a> {
     }
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let Some(it) = Line::from(&recorded.event) else { continue };

@@ -18,6 +18,7 @@ use mizan_domain::{Currency, Money};
 use mizan_store::Recorded;
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection, QueryBuilder};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// One day, one method, one currency.
@@ -116,7 +117,7 @@ impl Movement {
     }
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let Some(it) = Movement::from(&recorded.event) else { continue };

@@ -11,6 +11,7 @@ use mizan_domain::onchain::{Address, Asset, Chain, Confirming, wallet};
 use mizan_store::Recorded;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 
 /// An address that somebody may pay to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl WatchedAddress {
     }
 }
 
-pub(super) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> sqlx::Result<()> {
+pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> sqlx::Result<()> {
     let mut allocated = Copy::default();
     let (mut merchants, mut wallets, mut indexes, mut positions) = (vec![], vec![], vec![], vec![]);
     for recorded in batch {

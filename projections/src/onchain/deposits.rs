@@ -17,6 +17,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 names! {
@@ -120,7 +121,7 @@ pub struct DepositRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     rows::apply::<DepositRow>(tx, batch).await
 }
 

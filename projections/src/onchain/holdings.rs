@@ -22,6 +22,7 @@ pub use registered::{RegisteredAsset, registered, registered_asset};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What is held of an asset.
@@ -94,7 +95,7 @@ pub struct AllowedDestination {
     pub usable_from: DateTime<Utc>,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     rows::apply::<HoldingRow>(tx, batch).await
 }
 

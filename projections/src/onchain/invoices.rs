@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 pub use standing::{InvoiceFunding, InvoiceSettlement, InvoiceWindow, Look};
+use std::sync::Arc;
 use utoipa::ToSchema;
 pub use waking::{WakingInvoice, waking, waking_of};
 
@@ -126,7 +127,7 @@ pub struct InvoiceRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     rows::apply::<InvoiceRow>(tx, batch).await
 }
 

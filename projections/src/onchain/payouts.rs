@@ -19,6 +19,7 @@ pub use parts::{PayoutApproval, PayoutPurpose, PayoutState, PayoutTransaction};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Coins that somebody is to be paid.
@@ -98,7 +99,7 @@ pub struct PayoutRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     rows::apply::<PayoutRow>(tx, batch).await
 }
 

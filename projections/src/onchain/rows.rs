@@ -37,7 +37,7 @@ struct Known<Kept> {
 }
 
 /// Folds a batch into the rows of its streams.
-pub(super) async fn apply<R: Row>(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(super) async fn apply<R: Row>(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let key = |it: &Recorded| (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
     let mut touched: Rows<R> = batch.iter().filter(|it| R::follows(it)).map(|it| (key(it), None)).collect();
     if touched.is_empty() {

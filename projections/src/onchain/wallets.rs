@@ -14,6 +14,7 @@ use mizan_domain::onchain::wallet::{self, GAP_LIMIT};
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A watch-only wallet.
@@ -48,7 +49,7 @@ pub struct WalletRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     rows::apply::<WalletRow>(tx, batch).await?;
     Ok(addresses::apply(tx, batch).await?)
 }

@@ -6,6 +6,7 @@ use mizan_domain::onchain::{deposit, holding, invoice, payout, wallet};
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
 use sqlx::PgConnection;
+use std::sync::Arc;
 
 /// Read models that have a past together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Streams {
     }
 
     /// Folds events into the tables that the transaction's names mean.
-    pub(super) async fn apply(self, tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+    pub(super) async fn apply(self, tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
         match self {
             Self::Orders => orders::apply(tx, batch).await,
             Self::Payments => payments::apply(tx, batch).await,

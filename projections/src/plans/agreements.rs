@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What was agreed: offer, terms, schedule and disclosure.
@@ -30,7 +31,7 @@ pub struct PlanAgreement {
     pub agreement: Json<Box<RawValue>>,
 }
 
-pub(super) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Plan(plan::Event::Approved(it)) = &recorded.event else { continue };

@@ -20,6 +20,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 names! {
@@ -204,7 +205,7 @@ fn said(it: Option<&impl ToString>) -> Option<String> {
     it.map(ToString::to_string)
 }
 
-pub(super) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Plan(event) = &recorded.event else { continue };

@@ -16,6 +16,7 @@ use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// One payment of a plan. Of every part, outstanding is what is due less all the others.
@@ -84,7 +85,7 @@ pub struct InstallmentRow {
 type Key<'a> = (&'a MerchantId, &'a str, u32);
 
 /// What became of every installment that a batch touched: its row, or none where it is no more.
-pub(super) async fn apply(tx: &mut PgConnection, batch: &[Recorded]) -> Result<(), NotApplied> {
+pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key<'_>, Option<InstallmentRow>> = BTreeMap::new();
     for recorded in batch {
         let Event::Plan(event) = &recorded.event else { continue };

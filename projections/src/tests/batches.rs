@@ -10,11 +10,12 @@ use crate::{Projector, Reads, accounts, orders};
 use mizan_domain::id::MerchantId;
 use mizan_store::{Log, Position, Recorded};
 use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
 use std::time::Duration;
 
-async fn events(log: &Log) -> Vec<Recorded> {
+async fn events(log: &Log) -> Vec<Arc<Recorded>> {
     let stored = log.read(Position::START, 10_000).await.unwrap();
-    stored.into_iter().map(|it| Recorded::try_from(it).unwrap()).collect()
+    stored.into_iter().map(|it| Arc::new(Recorded::try_from(it).unwrap())).collect()
 }
 
 #[tokio::test]
@@ -44,10 +45,10 @@ async fn a_batch_that_did_not_commit_leaves_nothing_and_can_be_repeated() {
     let all = events(log).await;
     // The last event is one that no order has room for, so all the others are rolled back with it.
     let mut broken = all.clone();
-    let mut last = all.iter().find(|it| it.kind == "order-lines-fulfilled.v1").unwrap().clone();
+    let mut last = Recorded::clone(all.iter().find(|it| it.kind == "order-lines-fulfilled.v1").unwrap());
     last.stream.id = "o-nobody".into();
     last.position = Position::new(i64::try_from(all.len()).unwrap() + 1);
-    broken.push(last);
+    broken.push(Arc::new(last));
     let start = mark(pool, LIVE).await.unwrap().unwrap();
     apply_batch(pool, LIVE, &start, &broken, Guard::Shared).await.unwrap_err();
     assert_eq!(fingerprints(pool, LIVE).await.unwrap(), empty);
