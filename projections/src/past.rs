@@ -20,6 +20,7 @@ use rooms::Table;
 pub(crate) use rooms::{Room, Streams};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// The most streams that one answer folds again.
 const STREAMS_MAX: usize = 50_000;
