@@ -15,6 +15,7 @@ pub mod credit_lines;
 pub mod customers;
 pub mod fingerprint;
 pub mod journal;
+mod kept;
 mod names;
 pub mod onchain;
 pub mod orders;
@@ -29,6 +30,7 @@ mod runner;
 pub mod schema;
 pub mod search;
 pub mod statements;
+mod streams;
 pub mod takings;
 #[cfg(test)]
 mod tests;

@@ -9,5 +9,6 @@ mod past;
 mod plans;
 mod rebuilds;
 mod searches;
+mod speed;
 mod support;
 mod town;
