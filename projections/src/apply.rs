@@ -1,6 +1,6 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
-use crate::kept::{Kept, KeptBooks, KeptStreams};
+use crate::lately::{Kept, KeptBooks, KeptStreams};
 use crate::{
     accounts, clocks, credit_lines, customers, journal, onchain, periods, plans, statements, streams, takings,
 };

@@ -6,7 +6,7 @@
 //! counted on other tables (before a rebuild took their place) or on an older position writes nothing.
 
 use crate::apply::{self, NotApplied, apply};
-use crate::kept::Kept;
+use crate::lately::Kept;
 use crate::schema;
 use mizan_store::{PgConnectOptions, PgPool, Position, Recorded, pool};
 use sqlx::{Connection, FromRow, PgConnection};

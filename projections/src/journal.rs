@@ -7,7 +7,7 @@
 use crate::amount::Amount;
 use crate::apply::{NotApplied, counts_from};
 use crate::bulk::{Columns, Copy};
-use crate::kept::KeptBooks;
+use crate::lately::KeptBooks;
 use crate::names::names;
 use crate::past::{About, Room};
 use crate::periods::POSTED_ON;

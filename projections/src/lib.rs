@@ -15,7 +15,7 @@ pub mod credit_lines;
 pub mod customers;
 pub mod fingerprint;
 pub mod journal;
-mod kept;
+mod lately;
 mod names;
 pub mod onchain;
 pub mod orders;

@@ -1,7 +1,7 @@
 //! What the past is made of: which tables follow which streams, and which are only ever added to.
 
 use crate::apply::NotApplied;
-use crate::kept::Kept;
+use crate::lately::Kept;
 use crate::{clocks, credit_lines, customers, onchain, plans, streams};
 use mizan_domain::onchain::{deposit, holding, invoice, payout, wallet};
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
