@@ -226,7 +226,9 @@ impl Engine {
 }
 
 /// Does something to its end, whether the caller waits or goes away.
-async fn in_any_case(work: impl Future<Output = Result<Settled, NotDone>> + Send + 'static) -> Result<Settled, NotDone> {
+async fn in_any_case(
+    work: impl Future<Output = Result<Settled, NotDone>> + Send + 'static,
+) -> Result<Settled, NotDone> {
     tokio::spawn(work).await.unwrap_or_else(|error| Err(NotDone::Unavailable(error.to_string())))
 }
 

@@ -1,9 +1,8 @@
 -- The ways into the read models, besides the keys by which rows are updated. A rebuild makes them when its rows are
 -- there, which is far cheaper than keeping them sorted row by row. Unqualified like the tables.
 
-alter table journal add primary key (merchant_id, position, leg);
-alter table statement_lines add primary key (merchant_id, position);
-alter table takings add primary key (merchant_id, position);
+alter table journal add primary key (merchant_id, position);
+alter table takings add primary key (merchant_id, at, position);
 alter table plan_history add primary key (merchant_id, plan_id, position);
 alter table plan_agreements add primary key (merchant_id, plan_id);
 
@@ -13,12 +12,12 @@ create index payments_by_time on payments (merchant_id, created_at, payment_id);
 create index payments_by_order on payments (merchant_id, order_id, payment_id);
 create index payments_by_customer on payments (merchant_id, customer_id, payment_id);
 create index payments_by_plan on payments (merchant_id, plan_id, payment_id) where plan_id is not null;
-create index journal_by_account on journal (merchant_id, account, position);
 create index journal_by_time on journal (merchant_id, effective_at, position);
-create index statement_lines_by_customer on statement_lines (merchant_id, customer_id, at, position)
+-- Together these are the key: no event makes two lines.
+create unique index statement_lines_by_customer on statement_lines (merchant_id, customer_id, at, position)
     where customer_id is not null;
+create unique index statement_lines_of_nobody on statement_lines (merchant_id, position) where customer_id is null;
 create index statement_lines_by_order on statement_lines (merchant_id, order_id) where customer_id is null;
-create index takings_by_time on takings (merchant_id, at);
 create index plans_by_time on plans (merchant_id, created_at, plan_id);
 create index plans_by_customer on plans (merchant_id, customer_id, plan_id);
 create index plans_by_order on plans (merchant_id, order_id, plan_id) where order_id is not null;

@@ -92,16 +92,17 @@ create table accounts (
     primary key (merchant_id, account, currency)
 ) with (fillfactor = 50);
 
--- One row a posting, numbered in its event, the posted layer before the pending one.
+-- One row an entry, its legs in arrays: the posted layer before the pending one. The view postings has a row a leg.
 create table journal (
     merchant_id text collate "C" not null,
     position bigint not null,
-    leg integer not null,
-    layer text collate "C" not null,
-    account text collate "C" not null,
-    currency text collate "C" not null,
-    debit numeric not null,
-    credit numeric not null,
+    -- How many of the legs are of the posted layer.
+    posted integer not null,
+    accounts text[] collate "C" not null,
+    -- Of each leg; or one, where all have the same.
+    currencies text[] collate "C" not null,
+    -- Debits are positive.
+    amounts numeric[] not null,
     party text collate "C",
     event_id uuid not null,
     kind text collate "C" not null,
@@ -112,6 +113,16 @@ create table journal (
     -- The day that counts in the books, in the time zone of whoever it concerns.
     effective_on date not null,
     recorded_at timestamptz not null
+);
+
+-- In which stretches of 4,096 positions an account has postings, with the position of the first.
+create table journal_blocks (
+    merchant_id text collate "C" not null,
+    account text collate "C" not null,
+    block bigint not null,
+    currency text collate "C" not null,
+    position bigint not null,
+    primary key (merchant_id, account, block, currency)
 );
 
 -- What customers owe: one row a fact that changes it.

@@ -5,7 +5,7 @@ mod trial_balance;
 
 use crate::amount::Amount;
 use crate::apply::NotApplied;
-use crate::bulk;
+use crate::bulk::Columns;
 use crate::journal::{self, Layer};
 use crate::past::Room;
 use crate::reads::{Page, QueryError, Reads};
@@ -77,26 +77,29 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
             }
         }
     }
-    let row = |((merchant, account, currency), it): ((&MerchantId, &Account, Currency), Moved)| {
+    let mut columns = Columns::default();
+    for ((merchant, account, currency), it) in moved {
         let amount = |minor| Amount::of_minor(minor, currency);
-        let row = AccountRow {
-            account: account.to_string(),
-            currency: currency.to_string(),
-            class: account.class().name().to_owned(),
-            debits: amount(it.debits),
-            credits: amount(it.credits),
-            balance: amount(it.debits - it.credits),
-            pending_debits: amount(it.pending_debits),
-            pending_credits: amount(it.pending_credits),
-            position: it.position,
-        };
-        (merchant.clone(), row)
-    };
-    let rows: Vec<(MerchantId, AccountRow)> = moved.into_iter().map(row).collect();
-    Ok(bulk::write(tx, ADD, rows.iter().map(|(merchant, row)| (merchant, row))).await?)
+        columns
+            .row()
+            .field(merchant)
+            .field(&account.to_string())
+            .field(&*currency.code())
+            .field(account.class().name())
+            .field(&amount(it.debits))
+            .field(&amount(it.credits))
+            .field(&amount(it.debits - it.credits))
+            .field(&amount(it.pending_debits))
+            .field(&amount(it.pending_credits))
+            .field(&it.position);
+    }
+    Ok(columns.send(tx, ADD).await?)
 }
 
-const ADD: &str = "insert into accounts as known select * from json_populate_recordset(null::accounts, $1::json) \
+const ADD: &str = "insert into accounts as known (merchant_id, account, currency, class, debits, credits, balance, \
+         pending_debits, pending_credits, position) \
+     select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::numeric[], \
+         $8::numeric[], $9::numeric[], $10::bigint[]) \
      on conflict (merchant_id, account, currency) do update set debits = known.debits + excluded.debits, \
      credits = known.credits + excluded.credits, balance = known.balance + excluded.balance, \
      pending_debits = known.pending_debits + excluded.pending_debits, \

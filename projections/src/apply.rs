@@ -1,7 +1,8 @@
 //! The way of an event: one batch goes into every read model, in one transaction, or into none.
 
+use crate::lately::{Kept, KeptBooks, KeptStreams};
 use crate::{
-    accounts, clocks, credit_lines, customers, journal, onchain, orders, payments, periods, plans, statements, takings,
+    accounts, clocks, credit_lines, customers, journal, onchain, periods, plans, statements, streams, takings,
 };
 use chrono::{NaiveTime, SubsecRound};
 use mizan_domain::event::Event;
@@ -41,26 +42,38 @@ impl From<sqlx::Error> for NotApplied {
 }
 
 /// Applies a batch to every read model of the schema that the transaction's search path names.
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    streams(tx, batch).await?;
-    books(tx, batch).await
+pub(crate) async fn apply(tx: &mut PgConnection, kept: &mut Kept, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
+    streams(tx, &mut kept.streams, batch).await?;
+    books(tx, &mut kept.books, batch).await
 }
 
 /// Applies a batch to the read models that have a row for each stream.
-pub(crate) async fn streams(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    orders::apply(tx, batch).await?;
-    payments::apply(tx, batch).await?;
-    plans::apply(tx, batch).await?;
+pub(crate) async fn streams(
+    tx: &mut PgConnection,
+    kept: &mut KeptStreams,
+    batch: &[Arc<Recorded>],
+) -> Result<(), NotApplied> {
+    streams::apply(tx, &mut kept.orders, batch).await?;
+    streams::apply(tx, &mut kept.payments, batch).await?;
+    plans::apply(tx, &mut kept.plans, batch).await?;
     credit_lines::apply(tx, batch).await?;
     clocks::apply(tx, batch).await?;
     customers::apply(tx, batch).await?;
-    onchain::apply(tx, batch).await
+    onchain::wallets::apply(tx, &mut kept.wallets, batch).await?;
+    streams::apply(tx, &mut kept.invoices, batch).await?;
+    streams::apply(tx, &mut kept.deposits, batch).await?;
+    streams::apply(tx, &mut kept.holdings, batch).await?;
+    streams::apply(tx, &mut kept.payouts, batch).await
 }
 
 /// Applies a batch to the read models that are added to, whose tables are not those of the others.
-pub(crate) async fn books(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
+pub(crate) async fn books(
+    tx: &mut PgConnection,
+    kept: &mut KeptBooks,
+    batch: &[Arc<Recorded>],
+) -> Result<(), NotApplied> {
     accounts::apply(tx, batch).await?;
-    journal::apply(tx, batch).await?;
+    journal::apply(tx, kept, batch).await?;
     statements::apply(tx, batch).await?;
     takings::apply(tx, batch).await?;
     periods::apply(tx, batch).await

@@ -1,105 +1,125 @@
-//! Many rows in one statement: rows that may be there already go in as one JSON parameter, new rows by COPY, which costs
-//! the database far less.
+//! Many rows in one statement, in PostgreSQL's binary form: new rows by COPY, rows that are there by arrays of those
+//! columns that may change. No value becomes text or JSON on the way that is not text or JSON in the table.
 
-use crate::amount::Amount;
+mod columns;
+mod copy;
+mod value;
+
+pub(crate) use columns::Columns;
+pub(crate) use copy::Copy;
 use mizan_domain::id::MerchantId;
-use mizan_domain::order::Timestamp;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use sqlx::PgConnection;
-use std::collections::HashMap;
-use std::fmt::{Display, Write};
+use std::fmt::Write;
+pub(crate) use value::{Kind, Value};
 
-/// The statement that writes rows of a table from one JSON parameter, whether they are there or not.
-macro_rules! upsert {
-    ($table:ident, key ($($key:ident),+), rest ($($column:ident),+ $(,)?)) => {
-        concat!(
-            "insert into ", stringify!($table), " select * from json_populate_recordset(null::", stringify!($table),
-            ", $1::json) on conflict (", crate::bulk::listed!($($key),+), ") do update set (",
-            crate::bulk::listed!($($column),+), ") = row(", crate::bulk::listed!($("excluded." $column),+), ")"
-        )
-    };
+/// Where the fields of a row go, one after the other.
+pub(crate) trait Sink {
+    fn put(&mut self, value: &impl Value);
 }
 
-/// A table whose rows change: how a row is put there for the first time, and how it is written over.
+/// A row of a table, by its columns. The merchant's column is the first of every table and no field of the row.
+pub(crate) trait TableRow {
+    /// Its statements.
+    fn table() -> &'static Table;
+
+    /// Every field, in the order of the table's columns.
+    fn put(&self, sink: &mut impl Sink);
+
+    /// The key and what may change.
+    fn put_changed(&self, sink: &mut impl Sink);
+}
+
+/// The statements of a table whose rows change.
 pub(crate) struct Table {
-    pub(crate) columns: &'static [&'static str],
-    pub(crate) copy: &'static str,
-    pub(crate) upsert: &'static str,
+    fields: i16,
+    copy: String,
+    update: String,
+    upsert: String,
 }
 
-/// A [`Table`] by its columns, which the rows have as fields; the first is the merchant.
-macro_rules! table {
-    ($table:ident, key ($($key:ident),+), rest ($($column:ident),+ $(,)?)) => {
-        crate::bulk::Table {
-            columns: &[$(stringify!($key),)+ $(stringify!($column)),+],
-            copy: concat!(
-                "copy ", stringify!($table), " (", crate::bulk::listed!($($key),+), ", ",
-                crate::bulk::listed!($($column),+), ") from stdin"
+impl Table {
+    /// Of columns and their types; the merchant's is not among them.
+    pub(crate) fn of(name: &str, key: &[(&str, Kind)], fixed: &[(&str, Kind)], rest: &[(&str, Kind)]) -> Self {
+        let merchant = [("merchant_id", MerchantId::KIND)];
+        let all: Vec<_> = [&merchant[..], key, fixed, rest].concat();
+        let changed: Vec<_> = [&merchant[..], key, rest].concat();
+        let names = |of: &[(&str, Kind)]| of.iter().map(|it| it.0).collect::<Vec<_>>().join(", ");
+        let keys = names(&[&merchant[..], key].concat());
+        let mut assigned = String::new();
+        for (column, _) in [fixed, rest].concat() {
+            let comma = if assigned.is_empty() { "" } else { ", " };
+            let _ = write!(assigned, "{comma}{column} = excluded.{column}");
+        }
+        let mut changes = String::new();
+        for (column, _) in rest {
+            let comma = if changes.is_empty() { "" } else { ", " };
+            let _ = write!(changes, "{comma}{column} = new.{column}");
+        }
+        let mut is_same = String::new();
+        for (column, _) in [&merchant[..], key].concat() {
+            let and = if is_same.is_empty() { "" } else { " and " };
+            let _ = write!(is_same, "{and}known.{column} = new.{column}");
+        }
+        Self {
+            fields: i16::try_from(all.len()).unwrap_or(i16::MAX),
+            copy: format!("copy {name} ({}) from stdin (format binary)", names(&all)),
+            update: format!(
+                "update {name} known set {changes} from {} as new({}) where {is_same}",
+                unnest(&changed),
+                names(&changed)
             ),
-            upsert: crate::bulk::upsert!($table, key($($key),+), rest($($column),+)),
+            upsert: format!(
+                "insert into {name} ({}) select * from {} on conflict ({keys}) do update set {assigned}",
+                names(&all),
+                unnest(&all)
+            ),
+        }
+    }
+}
+
+/// `unnest($1::text[], $2::bigint[], ...)`
+fn unnest(columns: &[(&str, Kind)]) -> String {
+    let arrays = columns.iter().enumerate().map(|(nth, (_, kind))| format!("${}::{}[]", nth + 1, kind.name));
+    format!("unnest({})", arrays.collect::<Vec<_>>().join(", "))
+}
+
+/// The type of a field.
+pub(crate) fn kind_of<R, V: Value>(_field: impl Fn(&R) -> &V) -> Kind {
+    V::KIND
+}
+
+/// Makes a struct the [`TableRow`] of a table: the key inside the merchant, what never changes once it is there, and
+/// what may.
+macro_rules! table_row {
+    ($row:ty, $table:literal, key($($key:ident),*), fixed($($fixed:ident),*), rest($($column:ident),+ $(,)?)) => {
+        impl crate::bulk::TableRow for $row {
+            fn table() -> &'static crate::bulk::Table {
+                static TABLE: std::sync::LazyLock<crate::bulk::Table> = std::sync::LazyLock::new(|| {
+                    crate::bulk::Table::of(
+                        $table,
+                        &[$((stringify!($key), crate::bulk::kind_of(|it: &$row| &it.$key))),*],
+                        &[$((stringify!($fixed), crate::bulk::kind_of(|it: &$row| &it.$fixed))),*],
+                        &[$((stringify!($column), crate::bulk::kind_of(|it: &$row| &it.$column))),+],
+                    )
+                });
+                &TABLE
+            }
+
+            fn put(&self, sink: &mut impl crate::bulk::Sink) {
+                $(sink.put(&self.$key);)*
+                $(sink.put(&self.$fixed);)*
+                $(sink.put(&self.$column);)+
+            }
+
+            fn put_changed(&self, sink: &mut impl crate::bulk::Sink) {
+                $(sink.put(&self.$key);)*
+                $(sink.put(&self.$column);)+
+            }
         }
     };
 }
 
-/// Names with commas between them.
-macro_rules! listed {
-    ($first:ident $(, $name:ident)*) => { concat!(stringify!($first) $(, ", ", stringify!($name))*) };
-    ($prefix:literal $first:ident $(, $again:literal $name:ident)*) => {
-        concat!($prefix, stringify!($first) $(, ", ", $again, stringify!($name))*)
-    };
-}
-
-pub(crate) use {listed, table, upsert};
-
-/// A row with the merchant that it belongs to, which answers leave out.
-#[derive(Serialize)]
-struct Owned<'a, R> {
-    merchant_id: &'a str,
-    #[serde(flatten)]
-    row: &'a R,
-}
-
-/// Writes rows with a statement of [`upsert!`], or one like it.
-pub(crate) async fn write<'a, R: Serialize + 'a>(
-    tx: &mut PgConnection,
-    statement: &'static str,
-    rows: impl Iterator<Item = (&'a MerchantId, &'a R)>,
-) -> sqlx::Result<()> {
-    let mut json = Vec::new();
-    for (merchant, row) in rows {
-        json.push(if json.is_empty() { b'[' } else { b',' });
-        let owned = Owned { merchant_id: merchant.as_str(), row };
-        serde_json::to_writer(&mut json, &owned).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    }
-    if json.is_empty() {
-        return Ok(());
-    }
-    json.push(b']');
-    let json = String::from_utf8(json).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query(statement).bind(json).execute(tx).await?;
-    Ok(())
-}
-
-/// Writes rows of a table; those that are new must not be there yet.
-pub(crate) async fn save<'a, R: Serialize + 'a>(
-    tx: &mut PgConnection,
-    table: &Table,
-    rows: impl Iterator<Item = (&'a MerchantId, &'a R, IsNew)>,
-) -> sqlx::Result<()> {
-    let (mut copy, mut known, mut json) = (Copy::default(), Vec::new(), Vec::new());
-    for (merchant, row, is_new) in rows {
-        if is_new == IsNew::No {
-            known.push((merchant, row));
-            continue;
-        }
-        json.clear();
-        serde_json::to_writer(&mut json, row).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        copy.json(merchant, table.columns, &json).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    }
-    copy.send(tx, table.copy).await?;
-    write(tx, table.upsert, known.into_iter()).await
-}
+pub(crate) use table_row;
 
 /// Whether a row is written for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,108 +128,31 @@ pub(crate) enum IsNew {
     No,
 }
 
-/// New rows in the text format of COPY: tabs between values, a line for each row.
-#[derive(Default)]
-pub(crate) struct Copy {
-    text: String,
+/// Writes rows; those that are new must not be there yet, the others must.
+pub(crate) async fn save<'a, R: TableRow + 'a>(
+    tx: &mut PgConnection,
+    rows: impl Iterator<Item = (&'a MerchantId, &'a R, IsNew)>,
+) -> sqlx::Result<()> {
+    let table = R::table();
+    let (mut new, mut changed) = (Copy::default(), Columns::default());
+    for (merchant, row, is_new) in rows {
+        match is_new {
+            IsNew::Yes => row.put(new.row(table.fields).field(merchant)),
+            IsNew::No => row.put_changed(changed.row().field(merchant)),
+        }
+    }
+    new.send(tx, &table.copy).await?;
+    changed.send(tx, &table.update).await
 }
 
-impl Copy {
-    /// Ends a row.
-    pub(crate) fn end(&mut self) {
-        self.text.pop();
-        self.text.push('\n');
+/// Writes rows, whether they are there or not.
+pub(crate) async fn put<'a, R: TableRow + 'a>(
+    tx: &mut PgConnection,
+    rows: impl Iterator<Item = (&'a MerchantId, &'a R)>,
+) -> sqlx::Result<()> {
+    let mut columns = Columns::default();
+    for (merchant, row) in rows {
+        row.put(columns.row().field(merchant));
     }
-
-    pub(crate) fn text(&mut self, value: &str) -> &mut Self {
-        if value.contains(['\\', '\t', '\n', '\r']) {
-            self.escaped(value);
-        } else {
-            self.text.push_str(value);
-        }
-        self.text.push('\t');
-        self
-    }
-
-    fn escaped(&mut self, value: &str) {
-        for c in value.chars() {
-            match c {
-                '\\' => self.text.push_str("\\\\"),
-                '\t' => self.text.push_str("\\t"),
-                '\n' => self.text.push_str("\\n"),
-                '\r' => self.text.push_str("\\r"),
-                plain => self.text.push(plain),
-            }
-        }
-    }
-
-    pub(crate) fn optional(&mut self, value: Option<&str>) -> &mut Self {
-        match value {
-            Some(value) => self.text(value),
-            None => {
-                self.text.push_str("\\N\t");
-                self
-            }
-        }
-    }
-
-    /// A row as the JSON object that the other way into the table takes, so that both keep the same text.
-    fn json(&mut self, merchant: &MerchantId, columns: &[&str], object: &[u8]) -> serde_json::Result<()> {
-        let fields: HashMap<&str, &RawValue> = serde_json::from_slice(object)?;
-        self.text(merchant.as_str());
-        for column in columns.iter().skip(1) {
-            let value = fields.get(column).map_or("null", |it| it.get());
-            match value.as_bytes() {
-                b"null" => self.optional(None),
-                [b'"', ..] => match value.strip_prefix('"').and_then(|it| it.strip_suffix('"')) {
-                    Some(plain) if !plain.contains('\\') => self.text(plain),
-                    Some(_) | None => self.text(&serde_json::from_str::<String>(value)?),
-                },
-                [..] => self.text(value),
-            };
-        }
-        self.end();
-        Ok(())
-    }
-
-    /// A number, an id: what never contains a tab or a backslash.
-    pub(crate) fn plain(&mut self, value: impl Display) -> &mut Self {
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "{value}\t");
-        self
-    }
-
-    /// The same where there may be none.
-    pub(crate) fn optional_plain(&mut self, value: Option<impl Display>) -> &mut Self {
-        match value {
-            Some(value) => self.plain(value),
-            None => self.optional(None),
-        }
-    }
-
-    pub(crate) fn amount(&mut self, value: Amount) -> &mut Self {
-        self.plain(value)
-    }
-
-    pub(crate) fn time(&mut self, value: Timestamp) -> &mut Self {
-        self.plain(value.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
-    }
-
-    /// Sends the rows with `copy <table> (<columns>) from stdin`.
-    pub(crate) async fn send(self, tx: &mut PgConnection, statement: &'static str) -> sqlx::Result<()> {
-        if self.text.is_empty() {
-            return Ok(());
-        }
-        let mut copy = tx.copy_in_raw(statement).await?;
-        // Without `finish` or `abort` the connection would be of no more use.
-        match copy.send(self.text.into_bytes()).await {
-            Ok(_) => (),
-            Err(error) => {
-                copy.abort("the rows could not be sent").await?;
-                return Err(error);
-            }
-        }
-        copy.finish().await?;
-        Ok(())
-    }
+    columns.send(tx, &R::table().upsert).await
 }

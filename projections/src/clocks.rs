@@ -1,7 +1,7 @@
 //! The clocks of merchants in test mode: what they show. A merchant without a row has none; its time is the world's.
 
 use crate::apply::{NotApplied, effective_at};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, table_row};
 use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, QueryError, Reads};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -35,10 +35,10 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
             clocks.insert(&it.metadata.merchant_id, row);
         }
     }
-    Ok(bulk::write(tx, SAVE, clocks.iter().map(|(merchant, row)| (*merchant, row))).await?)
+    Ok(bulk::put(tx, clocks.iter().map(|(merchant, row)| (*merchant, row))).await?)
 }
 
-const SAVE: &str = upsert!(clocks, key(merchant_id), rest(now, revision, position));
+table_row!(ClockRow, "clocks", key(), fixed(), rest(now, revision, position));
 
 /// The merchant's own clock; none in live mode.
 ///

@@ -5,7 +5,7 @@
 
 use crate::amount::Amount;
 use crate::apply::{NotApplied, effective_at};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, table_row};
 use crate::past::{About, Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
@@ -95,7 +95,7 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
         }
     }
     let rows = touched.iter().filter_map(|((merchant, ..), row)| Some((merchant, row.as_ref()?)));
-    Ok(bulk::write(tx, SAVE, rows).await?)
+    Ok(bulk::put(tx, rows).await?)
 }
 
 fn key(recorded: &Recorded, event: &credit::Event) -> Key {
@@ -124,9 +124,11 @@ async fn load(tx: &mut PgConnection, touched: &mut BTreeMap<Key, Option<CreditLi
     Ok(())
 }
 
-const SAVE: &str = upsert!(
-    credit_lines,
-    key(merchant_id, customer_id, currency),
+table_row!(
+    CreditLineRow,
+    "credit_lines",
+    key(customer_id, currency),
+    fixed(),
     rest(credit_limit, score, source, outstanding, reserved, available, updated_at, revision, position)
 );
 

@@ -2,7 +2,7 @@
 //! still is one; nothing personal stands in these rows, nor in a copy of them.
 
 use crate::apply::{NotApplied, effective_at};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, table_row};
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
@@ -57,12 +57,14 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
         };
         last.insert((&recorded.metadata.merchant_id, Arc::clone(&recorded.stream.id)), row);
     }
-    Ok(bulk::write(tx, SAVE, last.iter().map(|((merchant, _), row)| (*merchant, row))).await?)
+    Ok(bulk::put(tx, last.iter().map(|((merchant, _), row)| (*merchant, row))).await?)
 }
 
-const SAVE: &str = upsert!(
-    customers,
-    key(merchant_id, customer_id),
+table_row!(
+    CustomerRow,
+    "customers",
+    key(customer_id),
+    fixed(),
     rest(details, is_erased, erased_at, updated_at, revision, position)
 );
 

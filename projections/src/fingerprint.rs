@@ -55,11 +55,12 @@ macro_rules! table {
 }
 
 /// Every read model's table; the checkpoint is not one.
-pub(crate) static TABLES: [Table; 20] = [
+pub(crate) static TABLES: [Table; 21] = [
     table!("orders", "merchant_id, order_id"),
     table!("payments", "merchant_id, payment_id"),
     table!("accounts", "merchant_id, account, currency"),
-    table!("journal", "merchant_id, position, leg"),
+    table!("journal", "merchant_id, position"),
+    table!("journal_blocks", "merchant_id, account, block, currency"),
     table!("statement_lines", "merchant_id, position"),
     table!("takings", "merchant_id, position"),
     table!("plans", "merchant_id, plan_id"),

@@ -18,6 +18,7 @@ pub mod fingerprint;
 mod gathered;
 pub mod journal;
 mod kept;
+mod lately;
 mod names;
 pub mod onchain;
 pub mod orders;
@@ -32,6 +33,7 @@ mod runner;
 pub mod schema;
 pub mod search;
 pub mod statements;
+mod streams;
 pub mod takings;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,14 @@ macro_rules! names {
             }
         }
 
+        impl crate::bulk::Value for $name {
+            const KIND: crate::bulk::Kind = <str as crate::bulk::Value>::KIND;
+
+            fn put(&self, out: &mut Vec<u8>) {
+                self.name().put(out);
+            }
+        }
+
         impl TryFrom<String> for $name {
             type Error = String;
 

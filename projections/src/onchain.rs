@@ -8,20 +8,14 @@ pub mod deposits;
 pub mod holdings;
 pub mod invoices;
 pub mod payouts;
-mod rows;
 mod unfinished;
 pub mod wallets;
 
-use crate::apply::NotApplied;
+use crate::apply::Misfit;
 use mizan_store::Recorded;
-use sqlx::PgConnection;
-use std::sync::Arc;
 pub use unfinished::{Unfinished, unfinished};
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    wallets::apply(tx, batch).await?;
-    invoices::apply(tx, batch).await?;
-    deposits::apply(tx, batch).await?;
-    holdings::apply(tx, batch).await?;
-    payouts::apply(tx, batch).await
+/// Something that happened to what was never begun.
+fn never_begun(recorded: &Recorded) -> Misfit {
+    Misfit::because(format!("{} of {} that was never begun", recorded.kind, recorded.stream))
 }

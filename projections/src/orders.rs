@@ -8,10 +8,11 @@ mod status;
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::{self, IsNew, Table, table};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use chrono::{DateTime, Utc};
 use mizan_domain::Currency;
 use mizan_domain::event::Event;
@@ -20,11 +21,9 @@ use mizan_domain::order::{self, LineQuantity, LineValue, PricedLine, Released, T
 use mizan_store::{Position, Recorded};
 pub use parts::{OrderLine, OrderPayment, OrderTax};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 pub use status::{OrderPaymentStatus, OrderStatus};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// An order.
@@ -83,75 +82,11 @@ pub struct OrderRow {
     pub payments: Json<Vec<OrderPayment>>,
 }
 
-type Key = (MerchantId, Arc<str>);
-
-#[derive(FromRow)]
-struct Known {
-    merchant_id: String,
-    #[sqlx(flatten)]
-    row: OrderRow,
-}
-
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    let mut touched: BTreeMap<Key, Option<OrderRow>> = BTreeMap::new();
-    // With the first event of its stream a row begins.
-    let mut new: BTreeSet<Key> = BTreeSet::new();
-    for it in batch {
-        if let Event::Order(_) = it.event {
-            let key = (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
-            if it.revision == 1 {
-                new.insert(key.clone());
-            }
-            touched.insert(key, None);
-        }
-    }
-    if touched.is_empty() {
-        return Ok(());
-    }
-    load(tx, &mut touched, &new).await?;
-    for recorded in batch {
-        let Event::Order(event) = &recorded.event else { continue };
-        let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
-        if let Some(row) = touched.get_mut(&key) {
-            fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
-        }
-    }
-    for row in touched.values_mut().flatten() {
-        row.settle().map_err(|it| it.at(row.position))?;
-    }
-    let is_new = |key| if new.contains(key) { IsNew::Yes } else { IsNew::No };
-    let rows = touched.iter().filter_map(|(key, row)| Some((&key.0, row.as_ref()?, is_new(key))));
-    Ok(bulk::save(tx, &TABLE, rows).await?)
-}
-
-async fn load(
-    tx: &mut PgConnection,
-    touched: &mut BTreeMap<Key, Option<OrderRow>>,
-    new: &BTreeSet<Key>,
-) -> sqlx::Result<()> {
-    let (merchants, ids): (Vec<&str>, Vec<&str>) =
-        touched.keys().filter(|key| !new.contains(key)).map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let known: Vec<Known> = sqlx::query_as(
-        "select orders.* from unnest($1::text[], $2::text[]) as touched(merchant_id, order_id) \
-         join orders using (merchant_id, order_id)",
-    )
-    .bind(merchants)
-    .bind(ids)
-    .fetch_all(tx)
-    .await?;
-    for it in known {
-        let merchant = MerchantId::parse(&it.merchant_id).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        touched.insert((merchant, it.row.order_id.as_str().into()), Some(it.row));
-    }
-    Ok(())
-}
-
-static TABLE: Table = table!(
-    orders,
-    key(merchant_id, order_id),
+table_row!(
+    OrderRow,
+    "orders",
+    key(order_id),
+    fixed(),
     rest(
         customer_id,
         reference,
@@ -177,6 +112,27 @@ static TABLE: Table = table!(
         payments,
     )
 );
+
+impl StreamRow for OrderRow {
+    const LOAD: &'static str = by_stream!(orders, order_id);
+
+    fn follows(recorded: &Recorded) -> bool {
+        matches!(recorded.event, Event::Order(_))
+    }
+
+    fn stream_id(&self) -> &str {
+        &self.order_id
+    }
+
+    fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
+        let Event::Order(event) = &recorded.event else { return Ok(()) };
+        fold(row, recorded, event)
+    }
+
+    fn settle(&mut self) -> Result<(), NotApplied> {
+        self.derive().map_err(|it| it.at(self.position))
+    }
+}
 
 fn fold(row: &mut Option<OrderRow>, recorded: &Recorded, event: &order::Event) -> Result<(), Misfit> {
     let row = match (row.as_mut(), event) {

@@ -11,6 +11,7 @@ mod rooms;
 use crate::apply::{NotApplied, counts_from};
 use crate::checkpoint;
 use crate::reads::QueryError;
+use crate::schema;
 use crate::search::SearchError;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::StreamName;
@@ -209,8 +210,14 @@ impl Past<'_> {
 
     /// Cuts the books at the moment: they are only ever added to.
     async fn cut_books(&self, tx: &mut PgConnection) -> sqlx::Result<()> {
-        let books = if self.effective_at.is_some() { rooms::BOOKS_EFFECTIVE } else { rooms::BOOKS_AS_OF };
-        sqlx::raw_sql(books).execute(tx).await?;
+        let (journal, others) = match self.effective_at {
+            Some(_) => (rooms::JOURNAL_EFFECTIVE, rooms::BOOKS_EFFECTIVE),
+            None => (rooms::JOURNAL_AS_OF, rooms::BOOKS_AS_OF),
+        };
+        let postings = format!("create temp view postings as {}", schema::POSTINGS);
+        for statements in [journal, postings.as_str(), others] {
+            sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut *tx).await?;
+        }
         Ok(())
     }
 }

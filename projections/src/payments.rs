@@ -8,10 +8,11 @@ mod status;
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::{self, IsNew, Table, table};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use crate::takings::METHODS;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Event;
@@ -20,11 +21,9 @@ use mizan_domain::payment::{self, Attempt, FeeDirection, Intent, PayoutDirection
 use mizan_store::{Position, Recorded};
 pub use parts::{CaptureState, DisputeState, PaymentCapture, PaymentDispute, PaymentRefund, RefundState};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 pub use status::PaymentStatus;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A payment.
@@ -95,84 +94,14 @@ pub struct PaymentRow {
     pub disputes: Json<Vec<PaymentDispute>>,
 }
 
-type Key = (MerchantId, Arc<str>);
-
-#[derive(FromRow)]
-struct Known {
-    merchant_id: String,
-    #[sqlx(flatten)]
-    row: PaymentRow,
-}
-
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    let mut touched: BTreeMap<Key, Option<PaymentRow>> = BTreeMap::new();
-    // With the first event of its stream a row begins.
-    let mut new: BTreeSet<Key> = BTreeSet::new();
-    for it in batch {
-        if let Event::Payment(_) = it.event {
-            let key = (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
-            if it.revision == 1 {
-                new.insert(key.clone());
-            }
-            touched.insert(key, None);
-        }
-    }
-    if touched.is_empty() {
-        return Ok(());
-    }
-    load(tx, &mut touched, &new).await?;
-    for recorded in batch {
-        let Event::Payment(event) = &recorded.event else { continue };
-        let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
-        if let Some(row) = touched.get_mut(&key) {
-            fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
-        }
-    }
-    for row in touched.values_mut().flatten() {
-        row.settle().map_err(|it| it.at(row.position))?;
-    }
-    let is_new = |key| if new.contains(key) { IsNew::Yes } else { IsNew::No };
-    let rows = touched.iter().filter_map(|(key, row)| Some((&key.0, row.as_ref()?, is_new(key))));
-    Ok(bulk::save(tx, &TABLE, rows).await?)
-}
-
-async fn load(
-    tx: &mut PgConnection,
-    touched: &mut BTreeMap<Key, Option<PaymentRow>>,
-    new: &BTreeSet<Key>,
-) -> sqlx::Result<()> {
-    let (merchants, ids): (Vec<&str>, Vec<&str>) =
-        touched.keys().filter(|key| !new.contains(key)).map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let known: Vec<Known> = sqlx::query_as(
-        "select payments.* from unnest($1::text[], $2::text[]) as touched(merchant_id, payment_id) \
-         join payments using (merchant_id, payment_id)",
-    )
-    .bind(merchants)
-    .bind(ids)
-    .fetch_all(tx)
-    .await?;
-    for it in known {
-        let merchant = MerchantId::parse(&it.merchant_id).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        touched.insert((merchant, it.row.payment_id.as_str().into()), Some(it.row));
-    }
-    Ok(())
-}
-
-static TABLE: Table = table!(
-    payments,
-    key(merchant_id, payment_id),
+table_row!(
+    PaymentRow,
+    "payments",
+    key(payment_id),
+    fixed(order_id, plan_id, customer_id, method, currency, amount, created_at),
     rest(
-        order_id,
-        plan_id,
-        customer_id,
-        method,
-        currency,
         status,
         unknown_attempt,
-        amount,
         authorised,
         captured,
         given_back,
@@ -186,7 +115,6 @@ static TABLE: Table = table!(
         fees,
         paid_out,
         provider_reference,
-        created_at,
         updated_at,
         revision,
         position,
@@ -195,6 +123,27 @@ static TABLE: Table = table!(
         disputes,
     )
 );
+
+impl StreamRow for PaymentRow {
+    const LOAD: &'static str = by_stream!(payments, payment_id);
+
+    fn follows(recorded: &Recorded) -> bool {
+        matches!(recorded.event, Event::Payment(_))
+    }
+
+    fn stream_id(&self) -> &str {
+        &self.payment_id
+    }
+
+    fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
+        let Event::Payment(event) = &recorded.event else { return Ok(()) };
+        fold(row, recorded, event)
+    }
+
+    fn settle(&mut self) -> Result<(), NotApplied> {
+        self.derive().map_err(|it| it.at(self.position))
+    }
+}
 
 fn fold(row: &mut Option<PaymentRow>, recorded: &Recorded, event: &payment::Event) -> Result<(), Misfit> {
     use payment::Event as It;

@@ -46,21 +46,20 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Period(period::Event::Closed(it)) = &recorded.event else { continue };
-        let trial_balance =
-            serde_json::to_string(&it.statement.trial_balance).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        copy.text(recorded.metadata.merchant_id.as_str())
-            .plain(it.until)
-            .plain(it.statement.through)
-            .text(&trial_balance)
-            .text(&it.statement.note)
-            .time(effective_at(&recorded.event))
-            .plain(recorded.position)
-            .end();
+        copy.row(7)
+            .field(&recorded.metadata.merchant_id)
+            .field(&it.until)
+            .field(&i64::try_from(it.statement.through).unwrap_or(i64::MAX))
+            .field(&Json(&it.statement.trial_balance))
+            .field(&it.statement.note)
+            .field(&effective_at(&recorded.event))
+            .field(&recorded.position);
     }
     Ok(copy.send(tx, COPY).await?)
 }
 
-const COPY: &str = "copy periods (merchant_id, until, through, trial_balance, note, closed_at, position) from stdin";
+const COPY: &str =
+    "copy periods (merchant_id, until, through, trial_balance, note, closed_at, position) from stdin (format binary)";
 
 static LISTING: Listing = Listing {
     name: "periods",

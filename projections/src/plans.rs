@@ -14,10 +14,11 @@ mod waking;
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::{self, IsNew, Table, table};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{self, Kept, StreamRow, by_stream};
 pub use agreements::{PlanAgreement, agreement};
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 pub use history::{
@@ -32,7 +33,6 @@ use mizan_domain::plan::{self, Agreement, Standing, Status};
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use utoipa::ToSchema;
 pub(crate) use view::plan_view;
@@ -121,81 +121,15 @@ pub struct PlanRow {
     pub position: Position,
 }
 
-type Key = (MerchantId, Arc<str>);
-
-#[derive(FromRow)]
-struct Known {
-    merchant_id: String,
-    #[sqlx(flatten)]
-    row: PlanRow,
-}
-
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    let mut touched: BTreeMap<Key, Option<PlanRow>> = BTreeMap::new();
-    // With the first event of its stream a row begins.
-    let mut new: BTreeSet<Key> = BTreeSet::new();
-    for it in batch {
-        if let Event::Plan(_) = it.event {
-            let key = (it.metadata.merchant_id.clone(), Arc::clone(&it.stream.id));
-            if it.revision == 1 {
-                new.insert(key.clone());
-            }
-            touched.insert(key, None);
-        }
-    }
-    if touched.is_empty() {
-        return Ok(());
-    }
-    load(tx, &mut touched, &new).await?;
-    for recorded in batch {
-        let Event::Plan(event) = &recorded.event else { continue };
-        let key = (recorded.metadata.merchant_id.clone(), Arc::clone(&recorded.stream.id));
-        if let Some(row) = touched.get_mut(&key) {
-            fold(row, recorded, event).map_err(|it| it.at(recorded.position))?;
-        }
-    }
-    let is_new = |key| if new.contains(key) { IsNew::Yes } else { IsNew::No };
-    let rows = touched.iter().filter_map(|(key, row)| Some((&key.0, row.as_ref()?, is_new(key))));
-    bulk::save(tx, &TABLE, rows).await?;
-    installments::apply(tx, batch).await?;
-    history::apply(tx, batch).await?;
-    agreements::apply(tx, batch).await
-}
-
-async fn load(
-    tx: &mut PgConnection,
-    touched: &mut BTreeMap<Key, Option<PlanRow>>,
-    new: &BTreeSet<Key>,
-) -> sqlx::Result<()> {
-    let (merchants, ids): (Vec<&str>, Vec<&str>) =
-        touched.keys().filter(|key| !new.contains(key)).map(|(merchant, id)| (merchant.as_str(), &**id)).unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let known: Vec<Known> = sqlx::query_as(
-        "select plans.* from unnest($1::text[], $2::text[]) as touched(merchant_id, plan_id) \
-         join plans using (merchant_id, plan_id)",
-    )
-    .bind(merchants)
-    .bind(ids)
-    .fetch_all(tx)
-    .await?;
-    for it in known {
-        let merchant = MerchantId::parse(&it.merchant_id).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        touched.insert((merchant, it.row.plan_id.as_str().into()), Some(it.row));
-    }
-    Ok(())
-}
-
-static TABLE: Table = table!(
-    plans,
-    key(merchant_id, plan_id),
-    rest(
+table_row!(
+    PlanRow,
+    "plans",
+    key(plan_id),
+    fixed(
         customer_id,
         order_id,
         product,
         currency,
-        status,
         amount,
         down_payment,
         financed,
@@ -204,8 +138,12 @@ static TABLE: Table = table!(
         total_cost,
         apr_us,
         apr_eu,
-        rate,
         starts_on,
+        created_at
+    ),
+    rest(
+        status,
+        rate,
         opened_at,
         principal,
         interest,
@@ -224,12 +162,39 @@ static TABLE: Table = table!(
         discount_unearned,
         next_due_on,
         wakes_at,
-        created_at,
         updated_at,
         revision,
         position,
     )
 );
+
+impl StreamRow for PlanRow {
+    const LOAD: &'static str = by_stream!(plans, plan_id);
+
+    fn follows(recorded: &Recorded) -> bool {
+        matches!(recorded.event, Event::Plan(_))
+    }
+
+    fn stream_id(&self) -> &str {
+        &self.plan_id
+    }
+
+    fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
+        let Event::Plan(event) = &recorded.event else { return Ok(()) };
+        fold(row, recorded, event)
+    }
+}
+
+pub(crate) async fn apply(
+    tx: &mut PgConnection,
+    kept: &mut Kept<PlanRow>,
+    batch: &[Arc<Recorded>],
+) -> Result<(), NotApplied> {
+    streams::apply(tx, kept, batch).await?;
+    installments::apply(tx, batch).await?;
+    history::apply(tx, batch).await?;
+    agreements::apply(tx, batch).await
+}
 
 fn fold(row: &mut Option<PlanRow>, recorded: &Recorded, event: &plan::Event) -> Result<(), Misfit> {
     use plan::Event as It;

@@ -5,12 +5,17 @@ use crate::runner::{BATCH_EVENTS_MAX, Runner, Step, Trouble, is_passing};
 use crate::schema::{self, LIVE};
 use crate::touched::Touched;
 use mizan_store::{Log, Position};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+/// How long events are gathered before a batch, while nobody waits: a payment that comes right after its order then
+/// writes the order's row once, and what a batch costs is shared by more events. It is counted from the batch before, so
+/// an event after a quiet time is applied at once.
+const GATHER_TIME: Duration = Duration::from_millis(40);
 /// How often the log is looked at when nobody says that there is something new.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How soon to look again when another process is applying right now.
@@ -30,9 +35,13 @@ pub struct Projector {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     wake: Notify,
+    /// Somebody has begun to wait.
+    hurry: Notify,
+    /// How many wait for a position.
+    waiting: AtomicUsize,
     state: watch::Sender<State>,
     touched: Touched,
 }
@@ -98,10 +107,9 @@ impl Projector {
     /// The database does not answer now. Once the projector runs, it waits for the database as long as it takes.
     pub async fn start(log: Log) -> sqlx::Result<Self> {
         schema::prepare(log.pool()).await?;
-        let shared =
-            Arc::new(Shared { wake: Notify::new(), state: watch::Sender::default(), touched: Touched::default() });
+        let shared = Arc::new(Shared::default());
         let (stop, stopped) = watch::channel(false);
-        let follower = Follower { log, shared: Arc::clone(&shared), pause: PAUSE_MIN, runner: None };
+        let follower = Follower { log, shared: Arc::clone(&shared), pause: PAUSE_MIN, gathered_at: None, runner: None };
         let task = Mutex::new(Some(tokio::spawn(follower.follow(stopped))));
         Ok(Self { shared, stop, task })
     }
@@ -144,6 +152,7 @@ impl Projector {
         if state.borrow().position >= position {
             return Ok(());
         }
+        let _waiting = Waiting::begun(&self.shared);
         self.wake();
         let reached = timeout(wait_max, state.wait_for(|it| it.position >= position)).await;
         if matches!(reached, Ok(Ok(_))) {
@@ -166,10 +175,41 @@ impl Projector {
     }
 }
 
+impl Shared {
+    /// Lets events gather since the batch before, unless somebody waits.
+    async fn gather(&self, last: Instant) {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            tokio::select! {
+                () = sleep_until(last + GATHER_TIME) => (),
+                () = self.hurry.notified() => (),
+            }
+        }
+    }
+}
+
+/// Somebody who waits, until it is dropped.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn begun(shared: &'a Shared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        shared.hurry.notify_one();
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 struct Follower {
     log: Log,
     shared: Arc<Shared>,
     pause: Duration,
+    /// When the last batch was begun, unless there was more than it could take.
+    gathered_at: Option<Instant>,
     /// None where the read models have to be made, or looked at anew.
     runner: Option<Runner>,
 }
@@ -191,15 +231,18 @@ impl Follower {
                 return;
             }
             let then = self.step().await;
-            let shared = Arc::clone(&self.shared);
+            let (shared, gathered_at) = (Arc::clone(&self.shared), self.gathered_at);
             let rest = async {
                 match then {
                     Then::GoOn => (),
-                    Then::Pause(time) => sleep(time).await,
+                    Then::Pause(time) => return sleep(time).await,
                     Then::Rest(time) => tokio::select! {
                         () = sleep(time) => (),
                         () = shared.wake.notified() => (),
                     },
+                }
+                if let Some(last) = gathered_at {
+                    shared.gather(last).await;
                 }
             };
             tokio::select! {
@@ -220,8 +263,13 @@ impl Follower {
                 Err(error) => return self.trouble(&error),
             },
         };
+        let begun = Instant::now();
         match runner.step(None).await {
-            Ok(Step::Applied { position, .. }) => self.reached(position, None, Then::GoOn),
+            Ok(Step::Applied { events, position }) => {
+                let is_full = i64::try_from(events).is_ok_and(|it| it >= BATCH_EVENTS_MAX);
+                self.gathered_at = Some(begun).filter(|_| !is_full);
+                self.reached(position, None, Then::GoOn)
+            }
             Ok(Step::CaughtUp(position)) => self.reached(position, Some(position), Then::Rest(POLL_INTERVAL)),
             Ok(Step::Elsewhere(position)) => self.reached(position, None, Then::Pause(BUSY_INTERVAL)),
             Err(Trouble::Passing(error)) => self.trouble(&error),

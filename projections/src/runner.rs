@@ -4,15 +4,19 @@
 //! exact position: everything before that is applied, nothing after it is.
 
 use crate::apply::NotApplied;
-use crate::checkpoint::{self, Applied, Guard, Mark, apply_batch};
+use crate::checkpoint::{self, Applied, Desk, Guard, Mark};
 use crate::schema;
 use crate::touched::Touched;
 use mizan_store::{Log, LogError, Position, Recorded};
 use sqlx::error::DatabaseError;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// The most events of a batch while following.
-pub(crate) const BATCH_EVENTS_MAX: i64 = 2_000;
+pub(crate) const BATCH_EVENTS_MAX: i64 = 4_000;
+
+/// How many events are read as facts before other tasks have their turn.
+const YIELD_EVENTS: usize = 500;
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,19 +43,33 @@ pub(crate) enum Trouble {
 pub(crate) struct Runner {
     log: Log,
     schema: &'static str,
-    guard: Guard,
+    source: Source,
+    desk: Desk,
     batch_max: i64,
     /// Smaller than `batch_max` while an event is looked for that the database refuses.
     limit: i64,
     mark: Option<Mark>,
     touched: Touched,
-    /// Read ahead, while the database was busy with the batch before.
-    ahead: Option<Read>,
+    /// Read ahead, while the batch before is applied.
+    ahead: Option<Ahead>,
+}
+
+/// Where a runner reads.
+#[derive(Clone)]
+struct Source {
+    log: Log,
+    /// Whether what this process has appended lately may be taken from its memory. A rebuild reads what is kept.
+    is_live: bool,
+}
+
+/// Events that are being read by a task of their own.
+struct Ahead {
+    after: Position,
+    reading: JoinHandle<Result<Read, Trouble>>,
 }
 
 /// Events that follow a position, as far as they could be read.
 struct Read {
-    after: Position,
     events: Vec<Arc<Recorded>>,
     /// The event after them, where it could not be read.
     stopped: Option<(Position, String)>,
@@ -59,8 +77,9 @@ struct Read {
 
 impl Runner {
     pub(crate) fn new(log: &Log, schema: &'static str, guard: Guard, batch_max: i64) -> Self {
-        let touched = Touched::default();
-        Self { log: log.clone(), schema, guard, batch_max, limit: batch_max, mark: None, touched, ahead: None }
+        let source = Source { log: log.clone(), is_live: guard == Guard::Shared };
+        let (desk, touched) = (Desk::new(log.pool(), schema, guard), Touched::default());
+        Self { log: log.clone(), schema, source, desk, batch_max, limit: batch_max, mark: None, touched, ahead: None }
     }
 
     /// The same, telling which streams it has touched.
@@ -84,10 +103,7 @@ impl Runner {
             }
         };
         self.mark = Some(mark.clone());
-        let mut read = match self.ahead.take() {
-            Some(read) if read.after == mark.position => read,
-            Some(_) | None => read(&self.log, mark.position, self.limit).await?,
-        };
+        let mut read = self.read(mark.position).await?;
         if let Some(until) = until {
             read.events.retain(|it| it.position <= until);
         }
@@ -101,16 +117,25 @@ impl Runner {
         self.apply(mark, &read.events, last).await
     }
 
+    /// The events after a position, read ahead or now.
+    async fn read(&mut self, after: Position) -> Result<Read, Trouble> {
+        if let Some(ahead) = self.ahead.take().filter(|it| it.after == after)
+            && let Ok(read) = ahead.reading.await
+        {
+            return read;
+        }
+        self.source.clone().read(after, self.limit).await
+    }
+
     async fn apply(&mut self, mark: Mark, batch: &[Arc<Recorded>], last: Position) -> Result<Step, Trouble> {
-        let applying = apply_batch(self.log.pool(), self.schema, &mark, batch, self.guard);
-        let is_full = i64::try_from(batch.len()).is_ok_and(|it| it >= self.limit);
-        let ahead = async { if is_full { read(&self.log, last, self.limit).await.ok() } else { None } };
-        let (applied, ahead) = tokio::join!(applying, ahead);
-        match applied {
+        if i64::try_from(batch.len()).is_ok_and(|it| it >= self.limit) {
+            let reading = tokio::spawn(self.source.clone().read(last, self.limit));
+            self.ahead = Some(Ahead { after: last, reading });
+        }
+        match self.desk.apply(&mark, batch).await {
             Ok(Applied::Yes) => {
                 self.touched.applied(batch);
                 self.mark = Some(Mark { position: last, ..mark });
-                self.ahead = ahead;
                 self.limit = self.batch_max.min(self.limit.saturating_mul(2));
                 Ok(Step::Applied { events: batch.len(), position: last })
             }
@@ -164,26 +189,37 @@ impl Runner {
     }
 }
 
-async fn read(log: &Log, after: Position, limit: i64) -> Result<Read, Trouble> {
-    let (stored, stopped) = match log.read(after, limit).await {
-        // What comes before it is good.
-        Err(LogError::Broken { after: good, reason }) => {
-            let before = log.read(after, good.number() - after.number()).await;
-            (before.map_err(passing)?, Some((good.of_nth_after(1), reason)))
+impl Source {
+    async fn read(self, after: Position, limit: i64) -> Result<Read, Trouble> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        if let Some(facts) = self.log.feed().after(after, wanted).filter(|_| self.is_live) {
+            let events = facts.into_iter().map(|it| it.recorded).collect();
+            return Ok(Read { events, stopped: None });
         }
-        other => (other.map_err(passing)?, None),
-    };
-    let mut read = Read { after, events: Vec::with_capacity(stored.len()), stopped };
-    for it in stored {
-        match Recorded::try_from(it) {
-            Ok(recorded) => read.events.push(Arc::new(recorded)),
-            Err(unreadable) => {
-                read.stopped = Some((unreadable.position, unreadable.reason));
-                break;
+        let (stored, stopped) = match self.log.read(after, limit).await {
+            // What comes before it is good.
+            Err(LogError::Broken { after: good, reason }) => {
+                let before = self.log.read(after, good.number() - after.number()).await;
+                (before.map_err(passing)?, Some((good.of_nth_after(1), reason)))
+            }
+            other => (other.map_err(passing)?, None),
+        };
+        let mut read = Read { events: Vec::with_capacity(stored.len()), stopped };
+        for (nth, it) in stored.into_iter().enumerate() {
+            match Recorded::try_from(it) {
+                Ok(recorded) => read.events.push(Arc::new(recorded)),
+                Err(unreadable) => {
+                    read.stopped = Some((unreadable.position, unreadable.reason));
+                    break;
+                }
+            }
+            // Others have work on this thread.
+            if nth % YIELD_EVENTS == YIELD_EVENTS - 1 {
+                tokio::task::yield_now().await;
             }
         }
+        Ok(read)
     }
-    Ok(read)
 }
 
 fn passing(error: LogError) -> Trouble {

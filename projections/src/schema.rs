@@ -2,7 +2,7 @@
 
 use mizan_domain::id::derived_uuid;
 use mizan_store::{PgPool, pool};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 /// The schema that queries read.
 pub const LIVE: &str = "read";
@@ -14,6 +14,8 @@ pub const NEXT: &str = "read_next";
 const FOLD_VERSION: &str = "4";
 
 const TABLES: &str = include_str!("../../migrations/read/read_models.sql");
+/// The view of the journal with a row a leg, without the words that make it.
+pub(crate) const POSTINGS: &str = include_str!("../../migrations/read/postings.sql");
 const INDEXES: &str = include_str!("../../migrations/read/read_indexes.sql");
 
 /// Held while a schema is made, so that two processes that start at once make one.
@@ -22,7 +24,7 @@ const MAKING_LOCK: i64 = 0x4d49_5a41_4e02;
 /// What this program makes: its tables and its way to fill them.
 #[must_use]
 pub fn shape() -> String {
-    derived_uuid(&["read-models", FOLD_VERSION, TABLES, INDEXES]).to_string()
+    derived_uuid(&["read-models", FOLD_VERSION, TABLES, POSTINGS, INDEXES]).to_string()
 }
 
 /// Makes the live read models, empty, where there are none.
@@ -59,7 +61,7 @@ pub(crate) async fn index_next(pool: &PgPool) -> sqlx::Result<()> {
     sqlx::raw_sql(INDEXES).execute(&mut *tx).await?;
     // Without it the first queries after the flip would be planned for empty tables.
     sqlx::raw_sql(
-        "analyze orders, payments, accounts, journal, statement_lines, takings, plans, plan_installments, \
+        "analyze orders, payments, accounts, journal, journal_blocks, statement_lines, takings, plans, plan_installments, \
          plan_history, plan_agreements, credit_lines, clocks, periods, customers, wallets, onchain_addresses, \
          invoices, deposits, holdings, payouts",
     )
@@ -71,6 +73,7 @@ pub(crate) async fn index_next(pool: &PgPool) -> sqlx::Result<()> {
 async fn fill(tx: &mut PgConnection, schema: &str) -> sqlx::Result<()> {
     sqlx::query("select set_config('search_path', $1, true)").bind(schema).execute(&mut *tx).await?;
     sqlx::raw_sql(TABLES).execute(&mut *tx).await?;
+    sqlx::raw_sql(AssertSqlSafe(format!("create view postings as {POSTINGS}"))).execute(&mut *tx).await?;
     sqlx::query("insert into checkpoint (position, epoch, shape) values (0, 1, $1)").bind(shape()).execute(tx).await?;
     Ok(())
 }

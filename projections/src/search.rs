@@ -231,9 +231,41 @@ impl Search {
         (first, last)
     }
 
+    /// Whether there is a filter on one of some fields.
+    pub(crate) fn filters_on(&self, which: impl Fn(&str) -> bool) -> bool {
+        self.filters.iter().any(|it| which(it.field.name))
+    }
+
+    /// The texts of which a field must have one, where the query says so.
+    pub(crate) fn texts(&self, name: &str) -> Option<Vec<&str>> {
+        let it = self
+            .filters
+            .iter()
+            .find(|it| it.field.name == name && matches!(it.operator, Operator::Is | Operator::In))?;
+        it.values.iter().map(|it| if let Value::Text(text) = it { Some(text.as_str()) } else { None }).collect()
+    }
+
+    pub(crate) fn is_sorted_by(&self, name: &str) -> bool {
+        self.sort.name == name
+    }
+
+    pub(crate) fn is_descending(&self) -> bool {
+        self.is_descending
+    }
+
+    /// What the sort column had in the last row of the page before.
+    pub(crate) fn reached(&self) -> Option<&Value> {
+        self.after.as_ref()?.first()?.as_ref()
+    }
+
     /// Writes ` and ...` for every filter.
     pub(crate) fn push_filters(&self, sql: &mut QueryBuilder<Postgres>) {
-        for it in &self.filters {
+        self.push_filters_on(sql, |_| true);
+    }
+
+    /// Writes ` and ...` for every filter on one of some fields.
+    pub(crate) fn push_filters_on(&self, sql: &mut QueryBuilder<Postgres>, which: impl Fn(&str) -> bool) {
+        for it in self.filters.iter().filter(|it| which(it.field.name)) {
             sql.push(" and ").push(it.field.name).push(it.operator.sql());
             if it.operator == Operator::In {
                 sql.push("any(");
@@ -293,16 +325,16 @@ impl Search {
 
     /// Writes the order, and a limit of one row more than the page has.
     pub(crate) fn push_order(&self, sql: &mut QueryBuilder<Postgres>) {
-        self.push_order_alone(sql);
-        sql.push(" limit ").push_bind(i64::try_from(self.limit + 1).unwrap_or(i64::MAX));
+        self.push_order_of(sql, None);
     }
 
-    /// Writes the order.
-    pub(crate) fn push_order_alone(&self, sql: &mut QueryBuilder<Postgres>) {
-        for (nth, field) in self.order().enumerate() {
-            sql.push(if nth == 0 { " order by " } else { ", " }).push(field.name);
+    /// The same, where rows come in stretches that are in the order of the list, by a column of their own.
+    pub(crate) fn push_order_of(&self, sql: &mut QueryBuilder<Postgres>, stretch: Option<&'static str>) {
+        for (nth, name) in stretch.into_iter().chain(self.order().map(|field| field.name)).enumerate() {
+            sql.push(if nth == 0 { " order by " } else { ", " }).push(name);
             sql.push(if self.is_descending { " desc" } else { "" });
         }
+        sql.push(" limit ").push_bind(i64::try_from(self.limit + 1).unwrap_or(i64::MAX));
     }
 
     /// Makes a page of the rows that were found; the one row too many says that there is another page.

@@ -232,24 +232,24 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     let mut copy = Copy::default();
     for recorded in batch {
         let Some(it) = Line::from(&recorded.event) else { continue };
-        copy.text(recorded.metadata.merchant_id.as_str())
-            .plain(recorded.position)
-            .optional(it.customer_id.map(|it| it.as_str()))
-            .optional(it.order_id)
-            .optional(it.payment_id)
-            .optional(it.plan_id)
-            .plain(it.kind.name())
-            .text(&it.fact_id)
-            .plain(it.amount.currency())
-            .amount(it.amount.into())
-            .time(effective_at(&recorded.event))
-            .end();
+        copy.row(11)
+            .field(&recorded.metadata.merchant_id)
+            .field(&recorded.position)
+            .field(&it.customer_id.map(CustomerId::as_str))
+            .field(&it.order_id)
+            .field(&it.payment_id)
+            .field(&it.plan_id)
+            .field(&it.kind)
+            .field(&it.fact_id)
+            .field(&*it.amount.currency().code())
+            .field(&Amount::from(it.amount))
+            .field(&effective_at(&recorded.event));
     }
     Ok(copy.send(tx, COPY).await?)
 }
 
 const COPY: &str = "copy statement_lines (merchant_id, position, customer_id, order_id, payment_id, plan_id, kind, \
-                    fact_id, currency, amount, at) from stdin";
+                    fact_id, currency, amount, at) from stdin (format binary)";
 
 #[derive(FromRow)]
 struct Row {

@@ -47,7 +47,6 @@ pub struct DayRow {
 }
 
 struct Movement {
-    payment_id: String,
     method: Method,
     captured: Money,
     reversed: Money,
@@ -57,10 +56,10 @@ struct Movement {
 }
 
 impl Movement {
-    fn of(payment_id: &impl ToString, method: Method, currency: Currency) -> Self {
+    fn of(method: Method, currency: Currency) -> Self {
         let zero = Money::zero(currency);
         let (captured, reversed, refunded, fees, disputed) = (zero, zero, zero, zero, zero);
-        Self { payment_id: payment_id.to_string(), method, captured, reversed, refunded, fees, disputed }
+        Self { method, captured, reversed, refunded, fees, disputed }
     }
 
     /// What a fact means for the takings; nothing, for most.
@@ -73,31 +72,31 @@ impl Movement {
         use payment::Event as It;
         match event {
             It::Received(it) => {
-                let none = Self::of(&it.intent.payment_id, it.intent.method, it.intent.amount.currency());
+                let none = Self::of(it.intent.method, it.intent.amount.currency());
                 Some(Self { captured: it.intent.amount, ..none })
             }
             It::Captured(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 Some(Self { captured: it.amount, ..none })
             }
             It::CaptureReversed(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 Some(Self { reversed: it.amount, ..none })
             }
             It::RefundSucceeded(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 Some(Self { refunded: it.amount, ..none })
             }
             It::DisputeOpened(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 Some(Self { disputed: it.amount, fees: it.fee, ..none })
             }
             It::DisputeWon(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 Some(Self { disputed: it.amount.negated(), fees: it.fee_returned.negated(), ..none })
             }
             It::FeeRecorded(it) => {
-                let none = Self::of(&it.payment_id, it.method, it.amount.currency());
+                let none = Self::of(it.method, it.amount.currency());
                 let fees = match it.direction {
                     FeeDirection::Charged => it.amount,
                     FeeDirection::Returned => it.amount.negated(),
@@ -121,24 +120,24 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     let mut copy = Copy::default();
     for recorded in batch {
         let Some(it) = Movement::from(&recorded.event) else { continue };
-        copy.text(recorded.metadata.merchant_id.as_str())
-            .plain(recorded.position)
-            .time(effective_at(&recorded.event))
-            .text(&it.payment_id)
-            .plain(it.method)
-            .plain(it.captured.currency())
-            .amount(it.captured.into())
-            .amount(it.reversed.into())
-            .amount(it.refunded.into())
-            .amount(it.fees.into())
-            .amount(it.disputed.into())
-            .end();
+        copy.row(11)
+            .field(&recorded.metadata.merchant_id)
+            .field(&recorded.position)
+            .field(&effective_at(&recorded.event))
+            .field(&*recorded.stream.id)
+            .field(it.method.name())
+            .field(&*it.captured.currency().code())
+            .field(&Amount::from(it.captured))
+            .field(&Amount::from(it.reversed))
+            .field(&Amount::from(it.refunded))
+            .field(&Amount::from(it.fees))
+            .field(&Amount::from(it.disputed));
     }
     Ok(copy.send(tx, COPY).await?)
 }
 
 const COPY: &str = "copy takings (merchant_id, position, at, payment_id, method, currency, captured, reversed, \
-                    refunded, fees, disputed) from stdin";
+                    refunded, fees, disputed) from stdin (format binary)";
 
 static LISTING: Listing = Listing {
     name: "daily takings",

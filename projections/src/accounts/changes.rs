@@ -44,7 +44,7 @@ pub struct AccountChange {
 const CHANGES: &str = "select account, class, currency, balance - coalesce(since.debits, 0) + coalesce(since.credits, 0) as opening, \
          coalesce(since.debits, balance - balance) as debits, coalesce(since.credits, balance - balance) as credits, \
          balance as closing \
-     from accounts left join (select account, currency, sum(debit) as debits, sum(credit) as credits from journal \
+     from accounts left join (select account, currency, sum(debit) as debits, sum(credit) as credits from postings \
          where merchant_id = $1 and layer = 'posted' and position > $2 group by account, currency) since \
          using (account, currency) \
      where merchant_id = $1 and ($3::text is null or currency = $3) order by currency, account";

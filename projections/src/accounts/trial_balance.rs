@@ -125,7 +125,7 @@ fn posted(merchant: &MerchantId, from: Option<NaiveDate>, until: Option<NaiveDat
              sum(case layer when 'posted' then credit else credit - credit end) as credits, \
              sum(case layer when 'pending' then debit else debit - debit end) as pending_debits, \
              sum(case layer when 'pending' then credit else credit - credit end) as pending_credits \
-         from journal where merchant_id = ",
+         from postings journal where merchant_id = ",
     );
     sql.push_bind(merchant.as_str());
     if let Some(from) = from {

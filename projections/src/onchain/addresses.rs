@@ -55,7 +55,7 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> sql
     for recorded in batch {
         let Event::Wallet(event) = &recorded.event else { continue };
         match event {
-            wallet::Event::AddressAllocated(it) => allocate(&mut allocated, recorded, it)?,
+            wallet::Event::AddressAllocated(it) => allocate(&mut allocated, recorded, it),
             wallet::Event::AddressUsed(it) => {
                 merchants.push(recorded.metadata.merchant_id.as_str());
                 wallets.push(it.wallet_id.as_str());
@@ -72,31 +72,28 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> sql
     Ok(())
 }
 
-fn allocate(copy: &mut Copy, recorded: &Recorded, it: &wallet::AddressAllocated) -> sqlx::Result<()> {
+fn allocate(copy: &mut Copy, recorded: &Recorded, it: &wallet::AddressAllocated) {
     let agreement = &it.agreement;
-    let confirming =
-        serde_json::to_string(&agreement.terms.confirming).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let due = agreement.due.currency();
-    copy.text(recorded.metadata.merchant_id.as_str())
-        .text(it.wallet_id.as_str())
-        .plain(it.index)
-        .plain(it.address.chain())
-        .text(it.address.as_str())
-        .text(agreement.invoice_id.as_str())
-        .optional(agreement.customer_id.as_ref().map(CustomerId::as_str))
-        .plain(due)
-        .plain(due.decimals())
-        .text(&confirming)
-        .plain(false)
-        .time(agreement.watched_until.trunc_subsecs(6))
-        .time(effective_at(&recorded.event))
-        .plain(recorded.position)
-        .end();
-    Ok(())
+    copy.row(14)
+        .field(&recorded.metadata.merchant_id)
+        .field(it.wallet_id.as_str())
+        .field(&i64::from(it.index))
+        .field(&it.address.chain().to_string())
+        .field(it.address.as_str())
+        .field(agreement.invoice_id.as_str())
+        .field(&agreement.customer_id.as_ref().map(CustomerId::as_str))
+        .field(&*due.code())
+        .field(&i32::try_from(due.decimals()).unwrap_or(i32::MAX))
+        .field(&Json(&agreement.terms.confirming))
+        .field(&false)
+        .field(&agreement.watched_until.trunc_subsecs(6))
+        .field(&effective_at(&recorded.event))
+        .field(&recorded.position);
 }
 
 const COPY: &str = "copy onchain_addresses (merchant_id, wallet_id, index, chain, address, invoice_id, customer_id, \
-     asset, decimals, confirming, is_used, watched_until, allocated_at, position) from stdin";
+     asset, decimals, confirming, is_used, watched_until, allocated_at, position) from stdin (format binary)";
 
 const USED: &str = "update onchain_addresses it set is_used = true, position = used.position \
      from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as used(merchant_id, wallet_id, index, position) \

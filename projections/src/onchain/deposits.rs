@@ -1,13 +1,14 @@
 //! Deposits: every output and token transfer that watchers told of, as the chain shows it now.
 
-use super::rows::{self, Row, by_stream, never_begun};
+use super::never_begun;
 use crate::amount::Amount;
-use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::upsert;
+use crate::apply::{Misfit, effective_at};
+use crate::bulk::table_row;
 use crate::names::names;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use chrono::{DateTime, SubsecRound, Utc};
 use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
@@ -15,9 +16,8 @@ use mizan_domain::onchain::deposit::{self, Confirmed, Seen, Undone};
 use mizan_domain::onchain::{Block, Confirming, Place};
 use mizan_store::{Position, Recorded};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 names! {
@@ -121,48 +121,47 @@ pub struct DepositRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    rows::apply::<DepositRow>(tx, batch).await
-}
+table_row!(
+    DepositRow,
+    "deposits",
+    key(deposit_id),
+    fixed(),
+    rest(
+        chain,
+        transaction,
+        place,
+        index,
+        asset,
+        decimals,
+        amount,
+        address,
+        wallet_id,
+        invoice_id,
+        customer_id,
+        state,
+        is_replaceable,
+        confirmations_needed,
+        confirmations,
+        times_confirmed,
+        block_height,
+        block_hash,
+        rate,
+        source,
+        currency,
+        value,
+        replaced_by,
+        confirming,
+        first_seen_at,
+        confirmed_at,
+        sequence,
+        updated_at,
+        revision,
+        position,
+    )
+);
 
-impl Row for DepositRow {
+impl StreamRow for DepositRow {
     const LOAD: &'static str = by_stream!(deposits, deposit_id);
-    const SAVE: &'static str = upsert!(
-        deposits,
-        key(merchant_id, deposit_id),
-        rest(
-            chain,
-            transaction,
-            place,
-            index,
-            asset,
-            decimals,
-            amount,
-            address,
-            wallet_id,
-            invoice_id,
-            customer_id,
-            state,
-            is_replaceable,
-            confirmations_needed,
-            confirmations,
-            times_confirmed,
-            block_height,
-            block_hash,
-            rate,
-            source,
-            currency,
-            value,
-            replaced_by,
-            confirming,
-            first_seen_at,
-            confirmed_at,
-            sequence,
-            updated_at,
-            revision,
-            position
-        )
-    );
 
     fn follows(recorded: &Recorded) -> bool {
         matches!(recorded.event, Event::Deposit(_))

@@ -3,13 +3,14 @@
 mod lots;
 mod registered;
 
-use super::rows::{self, Row, by_stream};
+use super::never_begun;
 use crate::amount::Amount;
-use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::upsert;
+use crate::apply::{Misfit, effective_at};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
 pub use lots::{HeldLot, PromisedPayout};
 use mizan_domain::Currency;
@@ -20,9 +21,8 @@ use mizan_domain::onchain::{AssetId, AssetSettings};
 use mizan_store::{Position, Recorded};
 pub use registered::{RegisteredAsset, registered, registered_asset};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What is held of an asset.
@@ -95,41 +95,40 @@ pub struct AllowedDestination {
     pub usable_from: DateTime<Utc>,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    rows::apply::<HoldingRow>(tx, batch).await
-}
+table_row!(
+    HoldingRow,
+    "holdings",
+    key(holding_id),
+    fixed(),
+    rest(
+        asset,
+        decimals,
+        symbol,
+        currency,
+        is_registered,
+        settings,
+        payout_rules,
+        destinations,
+        quantity,
+        available,
+        frozen,
+        promised,
+        promises,
+        cost,
+        realised,
+        valued_on,
+        valued_at_rate,
+        value,
+        unrealised,
+        lots,
+        updated_at,
+        revision,
+        position,
+    )
+);
 
-impl Row for HoldingRow {
+impl StreamRow for HoldingRow {
     const LOAD: &'static str = by_stream!(holdings, holding_id);
-    const SAVE: &'static str = upsert!(
-        holdings,
-        key(merchant_id, holding_id),
-        rest(
-            asset,
-            decimals,
-            symbol,
-            currency,
-            is_registered,
-            settings,
-            payout_rules,
-            destinations,
-            quantity,
-            available,
-            frozen,
-            promised,
-            promises,
-            cost,
-            realised,
-            valued_on,
-            valued_at_rate,
-            value,
-            unrealised,
-            lots,
-            updated_at,
-            revision,
-            position
-        )
-    );
 
     fn follows(recorded: &Recorded) -> bool {
         matches!(recorded.event, Event::Holding(_))
@@ -144,7 +143,7 @@ impl Row for HoldingRow {
         if row.is_none() {
             *row = Self::begun(recorded, event);
         }
-        let Some(row) = row.as_mut() else { return Err(rows::never_begun(recorded)) };
+        let Some(row) = row.as_mut() else { return Err(never_begun(recorded)) };
         row.updated_at = effective_at(&recorded.event);
         row.revision = recorded.revision;
         row.position = recorded.position;

@@ -7,13 +7,14 @@ mod parts;
 mod standing;
 mod waking;
 
-use super::rows::{self, Row, by_stream, never_begun};
+use super::never_begun;
 use crate::amount::Amount;
-use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::upsert;
+use crate::apply::{Misfit, effective_at};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use chrono::{DateTime, SubsecRound, Utc};
 use mizan_domain::Currency;
 use mizan_domain::event::Event;
@@ -22,10 +23,9 @@ use mizan_domain::onchain::{Terms, invoice};
 use mizan_store::{Position, Recorded};
 pub use parts::{CountedState, InvoiceDeposit, InvoiceRefund, InvoiceRefundState};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
 pub use standing::{InvoiceFunding, InvoiceSettlement, InvoiceWindow, Look};
-use std::sync::Arc;
 use utoipa::ToSchema;
 pub use waking::{WakingInvoice, waking, waking_of};
 
@@ -127,59 +127,58 @@ pub struct InvoiceRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    rows::apply::<InvoiceRow>(tx, batch).await
-}
+table_row!(
+    InvoiceRow,
+    "invoices",
+    key(invoice_id),
+    fixed(),
+    rest(
+        order_id,
+        customer_id,
+        currency,
+        price,
+        asset,
+        decimals,
+        due,
+        rate,
+        source,
+        spread,
+        quoted_at,
+        expires_at,
+        watched_until,
+        terms,
+        wallet_id,
+        chain,
+        address,
+        link,
+        funding,
+        funding_confirmed,
+        payment_window,
+        settlement,
+        seen,
+        confirmed,
+        missing,
+        excess,
+        worth,
+        left_over,
+        needs_attention,
+        attention,
+        times_settled,
+        payment_id,
+        is_cancelled,
+        reference,
+        deposits,
+        refunds,
+        wakes_at,
+        created_at,
+        updated_at,
+        revision,
+        position,
+    )
+);
 
-impl Row for InvoiceRow {
+impl StreamRow for InvoiceRow {
     const LOAD: &'static str = by_stream!(invoices, invoice_id);
-    const SAVE: &'static str = upsert!(
-        invoices,
-        key(merchant_id, invoice_id),
-        rest(
-            order_id,
-            customer_id,
-            currency,
-            price,
-            asset,
-            decimals,
-            due,
-            rate,
-            source,
-            spread,
-            quoted_at,
-            expires_at,
-            watched_until,
-            terms,
-            wallet_id,
-            chain,
-            address,
-            link,
-            funding,
-            funding_confirmed,
-            payment_window,
-            settlement,
-            seen,
-            confirmed,
-            missing,
-            excess,
-            worth,
-            left_over,
-            needs_attention,
-            attention,
-            times_settled,
-            payment_id,
-            is_cancelled,
-            reference,
-            deposits,
-            refunds,
-            wakes_at,
-            created_at,
-            updated_at,
-            revision,
-            position
-        )
-    );
 
     fn follows(recorded: &Recorded) -> bool {
         matches!(recorded.event, Event::Invoice(_))

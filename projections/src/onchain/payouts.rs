@@ -2,13 +2,14 @@
 
 mod parts;
 
-use super::rows::{self, Row, by_stream, never_begun};
+use super::never_begun;
 use crate::amount::Amount;
-use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::upsert;
+use crate::apply::{Misfit, effective_at};
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{StreamRow, by_stream};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
@@ -17,9 +18,8 @@ use mizan_domain::onchain::payout;
 use mizan_store::{Position, Recorded};
 pub use parts::{PayoutApproval, PayoutPurpose, PayoutState, PayoutTransaction};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection};
-use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Coins that somebody is to be paid.
@@ -99,50 +99,49 @@ pub struct PayoutRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    rows::apply::<PayoutRow>(tx, batch).await
-}
+table_row!(
+    PayoutRow,
+    "payouts",
+    key(payout_id),
+    fixed(),
+    rest(
+        asset,
+        decimals,
+        state,
+        purpose,
+        invoice_id,
+        refund_id,
+        customer_id,
+        amount,
+        currency,
+        value,
+        is_in_money,
+        price_revision,
+        rate,
+        destination,
+        requested_by,
+        reason,
+        rules,
+        approvals_needed,
+        approvals,
+        transaction,
+        transactions,
+        fee,
+        fee_asset,
+        is_over_fee_cap,
+        ended_by,
+        ended_reason,
+        withheld,
+        requested_at,
+        ended_at,
+        updated_at,
+        revision,
+        position,
+    )
+);
 
-impl Row for PayoutRow {
+impl StreamRow for PayoutRow {
     const LOAD: &'static str = by_stream!(payouts, payout_id);
-    const SAVE: &'static str = upsert!(
-        payouts,
-        key(merchant_id, payout_id),
-        rest(
-            asset,
-            decimals,
-            state,
-            purpose,
-            invoice_id,
-            refund_id,
-            customer_id,
-            amount,
-            currency,
-            value,
-            is_in_money,
-            price_revision,
-            rate,
-            destination,
-            requested_by,
-            reason,
-            rules,
-            approvals_needed,
-            approvals,
-            transaction,
-            transactions,
-            fee,
-            fee_asset,
-            is_over_fee_cap,
-            ended_by,
-            ended_reason,
-            withheld,
-            requested_at,
-            ended_at,
-            updated_at,
-            revision,
-            position
-        )
-    );
 
     fn follows(recorded: &Recorded) -> bool {
         matches!(recorded.event, Event::Payout(_))

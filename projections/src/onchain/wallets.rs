@@ -1,12 +1,13 @@
 //! Watch-only wallets: what they are, and how many addresses in a row nobody has paid to.
 
 use super::addresses;
-use super::rows::{self, Row, by_stream, never_begun};
+use super::never_begun;
 use crate::apply::{Misfit, NotApplied, effective_at};
-use crate::bulk::upsert;
+use crate::bulk::table_row;
 use crate::past::{Room, Streams};
 use crate::reads::{Answer, Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
+use crate::streams::{self, Kept, StreamRow, by_stream};
 use chrono::{DateTime, Utc};
 use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
@@ -49,31 +50,38 @@ pub struct WalletRow {
     pub position: Position,
 }
 
-pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
-    rows::apply::<WalletRow>(tx, batch).await?;
+pub(crate) async fn apply(
+    tx: &mut PgConnection,
+    kept: &mut Kept<WalletRow>,
+    batch: &[Arc<Recorded>],
+) -> Result<(), NotApplied> {
+    streams::apply(tx, kept, batch).await?;
     Ok(addresses::apply(tx, batch).await?)
 }
 
-impl Row for WalletRow {
+table_row!(
+    WalletRow,
+    "wallets",
+    key(wallet_id),
+    fixed(),
+    rest(
+        chain,
+        script,
+        account_key,
+        label,
+        allocated,
+        used,
+        unused_in_a_row,
+        is_beyond_gap,
+        opened_at,
+        updated_at,
+        revision,
+        position,
+    )
+);
+
+impl StreamRow for WalletRow {
     const LOAD: &'static str = by_stream!(wallets, wallet_id);
-    const SAVE: &'static str = upsert!(
-        wallets,
-        key(merchant_id, wallet_id),
-        rest(
-            chain,
-            script,
-            account_key,
-            label,
-            allocated,
-            used,
-            unused_in_a_row,
-            is_beyond_gap,
-            opened_at,
-            updated_at,
-            revision,
-            position
-        )
-    );
 
     fn follows(recorded: &Recorded) -> bool {
         matches!(recorded.event, Event::Wallet(_))

@@ -41,7 +41,7 @@ names! {
 
 impl OrderRow {
     /// Derives what follows from lines and payments.
-    pub(super) fn settle(&mut self) -> Result<(), Misfit> {
+    pub(super) fn derive(&mut self) -> Result<(), Misfit> {
         let nothing = Amount::zero(Currency::parse(&self.currency).map_err(|it| Misfit::because(it.to_string()))?);
         (self.allocated, self.refunded, self.credit) = (nothing, nothing, nothing);
         for it in self.payments.iter().filter(|it| it.currency == self.currency) {

@@ -1,7 +1,8 @@
 //! What the past is made of: which tables follow which streams, and which are only ever added to.
 
 use crate::apply::NotApplied;
-use crate::{clocks, credit_lines, customers, onchain, orders, payments, plans};
+use crate::lately::Kept;
+use crate::{clocks, credit_lines, customers, onchain, plans, streams};
 use mizan_domain::onchain::{deposit, holding, invoice, payout, wallet};
 use mizan_domain::{Decider, clock, credit, customer, order, payment, plan};
 use mizan_store::Recorded;
@@ -103,26 +104,33 @@ impl Streams {
 
     /// Folds events into the tables that the transaction's names mean.
     pub(super) async fn apply(self, tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
+        // A stream is folded from its first event: there is nothing to keep.
+        let mut kept = Kept::nothing().streams;
         match self {
-            Self::Orders => orders::apply(tx, batch).await,
-            Self::Payments => payments::apply(tx, batch).await,
-            Self::Plans => plans::apply(tx, batch).await,
+            Self::Orders => streams::apply(tx, &mut kept.orders, batch).await,
+            Self::Payments => streams::apply(tx, &mut kept.payments, batch).await,
+            Self::Plans => plans::apply(tx, &mut kept.plans, batch).await,
             Self::Credit => credit_lines::apply(tx, batch).await,
             Self::Clock => clocks::apply(tx, batch).await,
             Self::Customers => customers::apply(tx, batch).await,
-            Self::Wallets => onchain::wallets::apply(tx, batch).await,
-            Self::Invoices => onchain::invoices::apply(tx, batch).await,
-            Self::Deposits => onchain::deposits::apply(tx, batch).await,
-            Self::Holdings => onchain::holdings::apply(tx, batch).await,
-            Self::Payouts => onchain::payouts::apply(tx, batch).await,
+            Self::Wallets => onchain::wallets::apply(tx, &mut kept.wallets, batch).await,
+            Self::Invoices => streams::apply(tx, &mut kept.invoices, batch).await,
+            Self::Deposits => streams::apply(tx, &mut kept.deposits, batch).await,
+            Self::Holdings => streams::apply(tx, &mut kept.holdings, batch).await,
+            Self::Payouts => streams::apply(tx, &mut kept.payouts, batch).await,
         }
     }
 }
 
+/// The journal up to a position.
+pub(super) const JOURNAL_AS_OF: &str = "
+    create temp view journal as select * from read.journal
+        where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;";
+
 /// The books up to a position: they are only ever added to, so what came later is left out. An account is what it is
 /// now less what came since.
 pub(super) const BOOKS_AS_OF: &str = "
-    create temp view journal as select * from read.journal
+    create temp view journal_blocks as select * from read.journal_blocks
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
     create temp view statement_lines as select * from read.statement_lines
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint;
@@ -136,7 +144,7 @@ pub(super) const BOOKS_AS_OF: &str = "
                 sum(debit) filter (where layer = 'posted') as debits, sum(credit) filter (where layer = 'posted') as credits,
                 sum(debit) filter (where layer = 'pending') as pending_debits,
                 sum(credit) filter (where layer = 'pending') as pending_credits
-            from read.journal where merchant_id = current_setting('mizan.merchant')
+            from read.postings where merchant_id = current_setting('mizan.merchant')
                 and position > current_setting('mizan.position')::bigint
             group by account, currency
         )
@@ -147,15 +155,22 @@ pub(super) const BOOKS_AS_OF: &str = "
             it.pending_credits - coalesce(since.pending_credits, 0) as pending_credits, last.position
         from read.accounts it left join since using (account, currency)
             cross join lateral (
-                select position from read.journal
-                where merchant_id = it.merchant_id and account = it.account and currency = it.currency
-                    and position <= current_setting('mizan.position')::bigint
-                order by position desc limit 1) last
+                select found.position from (
+                    select block from read.journal_blocks
+                    where merchant_id = it.merchant_id and account = it.account and currency = it.currency
+                        and position <= current_setting('mizan.position')::bigint) block
+                cross join lateral (
+                    select position from read.postings
+                    where merchant_id = it.merchant_id and account = it.account and currency = it.currency
+                        and position >= block.block * 4096 and position < (block.block + 1) * 4096
+                        and position <= current_setting('mizan.position')::bigint
+                    order by position desc limit 1) found
+                order by block.block desc limit 1) last
         where it.merchant_id = current_setting('mizan.merchant');";
 
-/// The books of what had happened by a moment. Steps of a plan that were undone because a fact came to light late count
+/// The journal of what had happened by a moment. Steps of a plan that were undone because a fact came to light late count
 /// from the day from which they were undone, as what undid them does: together they are nothing.
-pub(super) const BOOKS_EFFECTIVE: &str = "
+pub(super) const JOURNAL_EFFECTIVE: &str = "
     create temp view journal as select * from read.journal it
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint
             and (effective_at <= current_setting('mizan.effective_at')::timestamptz or exists (
@@ -164,7 +179,10 @@ pub(super) const BOOKS_EFFECTIVE: &str = "
                     and step.position = it.position and unwinding.kind = 'unwound'
                     and unwinding.position <= current_setting('mizan.position')::bigint
                     and unwinding.effective_on <= current_setting('mizan.effective_at')::timestamptz::date
-                    and (unwinding.details::jsonb -> 'undone') @> to_jsonb(step.step)));
+                    and (unwinding.details::jsonb -> 'undone') @> to_jsonb(step.step)));";
+
+/// The other books of what had happened by a moment.
+pub(super) const BOOKS_EFFECTIVE: &str = "
     create temp view statement_lines as select * from read.statement_lines
         where merchant_id = current_setting('mizan.merchant') and position <= current_setting('mizan.position')::bigint
             and at <= current_setting('mizan.effective_at')::timestamptz;
@@ -180,7 +198,7 @@ pub(super) const BOOKS_EFFECTIVE: &str = "
                 sum(case layer when 'posted' then credit else credit - credit end) as credits,
                 sum(case layer when 'pending' then debit else debit - debit end) as pending_debits,
                 sum(case layer when 'pending' then credit else credit - credit end) as pending_credits
-            from pg_temp.journal group by merchant_id, account, currency
+            from pg_temp.postings group by merchant_id, account, currency
         )
         select merchant_id, account, currency, it.class, sums.debits, sums.credits, sums.debits - sums.credits as balance,
             sums.pending_debits, sums.pending_credits, sums.position

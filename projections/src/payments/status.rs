@@ -37,7 +37,7 @@ names! {
 
 impl PaymentRow {
     /// Derives sums and status.
-    pub(super) fn settle(&mut self) -> Result<(), Misfit> {
+    pub(super) fn derive(&mut self) -> Result<(), Misfit> {
         let nothing = Amount::zero(Currency::parse(&self.currency).map_err(|it| Misfit::because(it.to_string()))?);
         (self.captured, self.reversed) = (nothing, nothing);
         for it in self.captures.iter() {

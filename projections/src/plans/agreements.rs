@@ -35,18 +35,17 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Plan(plan::Event::Approved(it)) = &recorded.event else { continue };
-        let agreement = serde_json::to_string(&it.agreement).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        copy.text(recorded.metadata.merchant_id.as_str())
-            .text(&recorded.stream.id)
-            .plain(recorded.position)
-            .time(effective_at(&recorded.event))
-            .text(&agreement)
-            .end();
+        copy.row(5)
+            .field(&recorded.metadata.merchant_id)
+            .field(&*recorded.stream.id)
+            .field(&recorded.position)
+            .field(&effective_at(&recorded.event))
+            .field(&Json(&it.agreement));
     }
     Ok(copy.send(tx, COPY).await?)
 }
 
-const COPY: &str = "copy plan_agreements (merchant_id, plan_id, position, at, agreement) from stdin";
+const COPY: &str = "copy plan_agreements (merchant_id, plan_id, position, at, agreement) from stdin (format binary)";
 
 /// What was agreed; none where the merchant has no such plan.
 ///

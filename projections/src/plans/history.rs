@@ -209,44 +209,42 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     let mut copy = Copy::default();
     for recorded in batch {
         let Event::Plan(event) = &recorded.event else { continue };
-        push(&mut copy, recorded, event)?;
+        push(&mut copy, recorded, event);
     }
     Ok(copy.send(tx, COPY).await?)
 }
 
 const COPY: &str = "copy plan_history (merchant_id, plan_id, position, revision, step, kind, effective_on, at, currency, \
                     amount, number, payment_id, fact_id, reason, details, principal, interest, fees, overpaid, \
-                    is_reapplied) from stdin";
+                    is_reapplied) from stdin (format binary)";
 
-fn push(copy: &mut Copy, recorded: &Recorded, event: &plan::Event) -> Result<(), NotApplied> {
+fn push(copy: &mut Copy, recorded: &Recorded, event: &plan::Event) {
     let (step, facts) = (event.step(), Facts::of(event));
     let standing = step.map(|it| &it.standing);
     let currency = standing.map(|it| it.principal.currency()).or_else(|| facts.amount.map(Money::currency));
-    let details = PlanFactDetails::of(event).map(|it| serde_json::to_string(&it)).transpose();
-    let details = details.map_err(|error| sqlx::Error::Encode(error.into()))?;
     let amount = |it: Option<Money>| it.map(Amount::from);
-    copy.text(recorded.metadata.merchant_id.as_str())
-        .text(&recorded.stream.id)
-        .plain(recorded.position)
-        .plain(recorded.revision)
-        .optional_plain(step.map(|it| it.step))
-        .plain(PlanHistoryKind::of(event).name())
-        .optional_plain(step.map(|it| it.effective_on))
-        .time(effective_at(&recorded.event))
-        .optional_plain(currency)
-        .optional_plain(amount(facts.amount))
-        .optional_plain(facts.number)
-        .optional(facts.payment_id.as_deref())
-        .optional(facts.fact_id.as_deref())
-        .optional(facts.reason.as_deref())
-        .optional(details.as_deref())
-        .optional_plain(amount(standing.map(|it| it.principal)))
-        .optional_plain(amount(standing.map(|it| it.interest)))
-        .optional_plain(amount(standing.map(|it| it.fees)))
-        .optional_plain(amount(standing.map(|it| it.overpaid)))
-        .plain(step.is_some_and(|it| it.is_reapplied))
-        .end();
-    Ok(())
+    let number = |it: u32| i32::try_from(it).unwrap_or(i32::MAX);
+    copy.row(20)
+        .field(&recorded.metadata.merchant_id)
+        .field(&*recorded.stream.id)
+        .field(&recorded.position)
+        .field(&recorded.revision)
+        .field(&step.map(|it| number(it.step)))
+        .field(PlanHistoryKind::of(event).name())
+        .field(&step.map(|it| it.effective_on))
+        .field(&effective_at(&recorded.event))
+        .field(&currency.map(|it| it.to_string()))
+        .field(&amount(facts.amount))
+        .field(&facts.number.map(number))
+        .field(&facts.payment_id)
+        .field(&facts.fact_id)
+        .field(&facts.reason)
+        .field(&PlanFactDetails::of(event).map(Json))
+        .field(&amount(standing.map(|it| it.principal)))
+        .field(&amount(standing.map(|it| it.interest)))
+        .field(&amount(standing.map(|it| it.fees)))
+        .field(&amount(standing.map(|it| it.overpaid)))
+        .field(&step.is_some_and(|it| it.is_reapplied));
 }
 
 static LISTING: Listing = Listing {

@@ -4,7 +4,7 @@
 
 use crate::amount::Amount;
 use crate::apply::{Misfit, NotApplied};
-use crate::bulk::{self, upsert};
+use crate::bulk::{self, table_row};
 use crate::past::{Room, Streams};
 use crate::reads::{Page, QueryError, Reads};
 use crate::search::{Field, Kind, Listing};
@@ -101,7 +101,7 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     }
     remove(tx, touched.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| *key)).await?;
     let rows = touched.iter().filter_map(|((merchant, ..), row)| Some((*merchant, row.as_ref()?)));
-    Ok(bulk::write(tx, SAVE, rows).await?)
+    Ok(bulk::put(tx, rows).await?)
 }
 
 async fn remove<'a>(tx: &mut PgConnection, keys: impl Iterator<Item = Key<'a>>) -> sqlx::Result<()> {
@@ -121,9 +121,11 @@ async fn remove<'a>(tx: &mut PgConnection, keys: impl Iterator<Item = Key<'a>>) 
     Ok(())
 }
 
-const SAVE: &str = upsert!(
-    plan_installments,
-    key(merchant_id, plan_id, number),
+table_row!(
+    InstallmentRow,
+    "plan_installments",
+    key(plan_id, number),
+    fixed(),
     rest(
         customer_id,
         currency,
@@ -150,7 +152,7 @@ const SAVE: &str = upsert!(
         fee_outstanding,
         outstanding,
         is_settled,
-        position,
+        position
     )
 );
 

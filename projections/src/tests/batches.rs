@@ -2,13 +2,14 @@
 
 use super::support::{Ledger, PATIENCE, fresh_log, id, line, money, place};
 use super::town;
-use crate::checkpoint::{Applied, Guard, apply_batch, mark};
+use crate::apply::NotApplied;
+use crate::checkpoint::{Applied, Desk, Guard, Mark, mark};
 use crate::fingerprint::fingerprints;
 use crate::projector::{CatchUpError, catch_up, catch_up_by};
 use crate::schema::{self, LIVE};
 use crate::{Projector, Reads, accounts, orders};
 use mizan_domain::id::MerchantId;
-use mizan_store::{Log, Position, Recorded};
+use mizan_store::{Fact, Log, PgPool, Position, Recorded};
 use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,10 @@ use std::time::Duration;
 async fn events(log: &Log) -> Vec<Arc<Recorded>> {
     let stored = log.read(Position::START, 10_000).await.unwrap();
     stored.into_iter().map(|it| Arc::new(Recorded::try_from(it).unwrap())).collect()
+}
+
+async fn apply_batch(pool: &PgPool, mark: &Mark, batch: &[Arc<Recorded>]) -> Result<Applied, NotApplied> {
+    Desk::new(pool, LIVE, Guard::Shared).apply(mark, batch).await
 }
 
 #[tokio::test]
@@ -50,13 +55,13 @@ async fn a_batch_that_did_not_commit_leaves_nothing_and_can_be_repeated() {
     last.position = Position::new(i64::try_from(all.len()).unwrap() + 1);
     broken.push(Arc::new(last));
     let start = mark(pool, LIVE).await.unwrap().unwrap();
-    apply_batch(pool, LIVE, &start, &broken, Guard::Shared).await.unwrap_err();
+    apply_batch(pool, &start, &broken).await.unwrap_err();
     assert_eq!(fingerprints(pool, LIVE).await.unwrap(), empty);
     assert_eq!(mark(pool, LIVE).await.unwrap().unwrap(), start);
     // And the same events, applied once, then once more by somebody who did not notice.
-    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Yes);
+    assert_eq!(apply_batch(pool, &start, &all).await.unwrap(), Applied::Yes);
     let once = fingerprints(pool, LIVE).await.unwrap();
-    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Moved);
+    assert_eq!(apply_batch(pool, &start, &all).await.unwrap(), Applied::Moved);
     assert_eq!(fingerprints(pool, LIVE).await.unwrap(), once);
 }
 
@@ -70,10 +75,63 @@ async fn a_runner_that_counts_on_replaced_tables_writes_nothing() {
     schema::make_next(pool).await.unwrap();
     schema::flip(pool).await.unwrap();
     let all = events(log).await;
-    assert_eq!(apply_batch(pool, LIVE, &stale, &all, Guard::Shared).await.unwrap(), Applied::Moved);
+    assert_eq!(apply_batch(pool, &stale, &all).await.unwrap(), Applied::Moved);
     let now = mark(pool, LIVE).await.unwrap().unwrap();
     assert_eq!((now.position, now.epoch), (stale.position, stale.epoch + 1));
-    assert_eq!(apply_batch(pool, LIVE, &now, &all, Guard::Shared).await.unwrap(), Applied::Yes);
+    assert_eq!(apply_batch(pool, &now, &all).await.unwrap(), Applied::Yes);
+}
+
+/// Two runners take turns. Each has written rows that the other one has changed since.
+#[tokio::test]
+async fn what_a_runner_keeps_of_its_rows_is_forgotten_when_another_one_was_faster() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 14, 12).await;
+    let (log, pool) = (&ledger.log, ledger.log.pool());
+    schema::prepare(pool).await.unwrap();
+    let all = events(log).await;
+    let mut desks = [(); 2].map(|()| Desk::new(pool, LIVE, Guard::Shared));
+    let mut refused = 0;
+    for (nth, batch) in all.chunks(3).enumerate() {
+        // Two batches each, so that rows are kept and used too.
+        let desk = &mut desks[nth / 2 % 2];
+        let now = mark(pool, LIVE).await.unwrap().unwrap();
+        if nth % 2 == 0 && nth > 3 {
+            let stale = Mark { position: all[3 * (nth - 2) - 1].position, ..now.clone() };
+            assert_eq!(desk.apply(&stale, batch).await.unwrap(), Applied::Moved);
+            refused += 1;
+        }
+        assert_eq!(desk.apply(&now, batch).await.unwrap(), Applied::Yes);
+    }
+    assert!(refused > 10);
+    let taken_in_turns = fingerprints(pool, LIVE).await.unwrap();
+    sqlx::raw_sql("drop schema read cascade").execute(pool).await.unwrap();
+    catch_up(log).await.unwrap();
+    assert_eq!(fingerprints(pool, LIVE).await.unwrap(), taken_in_turns);
+}
+
+/// What this process has appended is applied as it was handed over; a rebuild believes only what is kept.
+#[tokio::test]
+async fn facts_from_memory_are_followed_and_never_rebuilt_from() {
+    let mut ledger = Ledger::new().await;
+    town::play(&mut ledger, 15, 30).await;
+    let (log, pool) = (&ledger.log, ledger.log.pool());
+    let stored = log.read(Position::START, 10_000).await.unwrap();
+    let head = log.head().await.unwrap();
+    // From the third event on, so that the first two can only come from the log, and the others only from memory.
+    log.feed().push(stored.into_iter().skip(2).map(|it| Fact {
+        payload: it.payload.clone().into(),
+        metadata: it.metadata.clone().into(),
+        recorded: Arc::new(Recorded::try_from(it).unwrap()),
+    }));
+    sqlx::raw_sql("alter table events disable trigger all; update events set payload = '\\x7b7d' where position > 2")
+        .execute(pool)
+        .await
+        .unwrap();
+    assert_eq!(catch_up_by(log, 2).await.unwrap(), head);
+    let reads = Reads::new(log.clone());
+    assert!(accounts::trial_balance(&reads, &id("m-0"), &[]).await.unwrap().data.is_balanced);
+    let Err(crate::RebuildError::Halted(halted)) = crate::audit(log, |_| ()).await else { panic!("not read") };
+    assert_eq!(halted.position, Position::new(3));
 }
 
 #[tokio::test]
@@ -89,12 +147,12 @@ async fn while_one_runner_applies_another_leaves_it_alone() {
         .execute(&mut *other)
         .await
         .unwrap();
-    assert_eq!(apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap(), Applied::Busy);
+    assert_eq!(apply_batch(pool, &start, &all).await.unwrap(), Applied::Busy);
     // However the other one ends, nothing of its lock is left.
     drop(other);
     let mut applied = Applied::Busy;
     while applied == Applied::Busy {
-        applied = apply_batch(pool, LIVE, &start, &all, Guard::Shared).await.unwrap();
+        applied = apply_batch(pool, &start, &all).await.unwrap();
     }
     assert_eq!(applied, Applied::Yes);
 }

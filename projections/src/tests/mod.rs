@@ -10,5 +10,6 @@ mod past;
 mod plans;
 mod rebuilds;
 mod searches;
+mod speed;
 mod support;
 mod town;

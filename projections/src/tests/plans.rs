@@ -452,7 +452,7 @@ async fn check_sums(pool: &mizan_store::PgPool) {
         ),
         (
             "a customer owes what the customers' accounts say",
-            "select party from (select merchant_id, party, currency, sum(debit - credit) as owed from read.journal \
+            "select party from (select merchant_id, party, currency, sum(debit - credit) as owed from read.postings \
              where layer = 'posted' and account in ('bnpl_receivable', 'bnpl_receivable_interest', \
              'bnpl_receivable_fee', 'customer_credit') and category in ('plan', 'payment') \
              group by merchant_id, party, currency) as books \

@@ -178,6 +178,59 @@ async fn pages_show_every_row_once_in_every_order() {
     assert!(rows[..rows.len() - 5].iter().all(|it| !it["placed_at"].is_null()));
 }
 
+/// A long history, in which one account stands in every entry, one here and there, and one in a single currency.
+#[tokio::test]
+async fn an_account_is_found_wherever_it_stands_in_a_long_journal() {
+    let (ledger, reads) = town(35, 1).await;
+    let merchant: MerchantId = id("m-9");
+    let entries = "insert into read.journal (merchant_id, position, posted, accounts, currencies, amounts, event_id, kind, \
+             category, stream, correlation_id, effective_at, effective_on, recorded_at) \
+         select 'm-9', n, 1, case when n % 7919 = 0 then '{sales,bank}' when n % 20011 = 0 then '{sales,rounding}' \
+                 else '{sales,returns}' end::text[], \
+             case when n % 40022 = 0 then '{EUR,JPY}' else '{EUR}' end::text[], '{1.00,-1.00}', gen_random_uuid(), \
+             'order-placed.v1', 'order', 'o-' || n, gen_random_uuid(), \
+             timestamptz '2026-01-01' + (n * 7 % 1000) * interval '1 minute', '2026-01-01', '2026-01-01' \
+         from generate_series(1001, 200000) n";
+    let blocks = "insert into read.journal_blocks select merchant_id, account, position / 4096, currency, min(position) \
+         from read.postings where merchant_id = 'm-9' group by 1, 2, 3, 4";
+    for statement in [entries, blocks] {
+        sqlx::raw_sql(statement).execute(ledger.log.pool()).await.unwrap();
+    }
+    let found = async |asked: &[(&str, &str)]| -> Vec<i64> {
+        let rows = walk(asked, async |it| journal::search(&reads, &merchant, &it).await).await;
+        rows.iter().map(|it| it["position"].as_i64().unwrap()).collect()
+    };
+    let every = |step: i64| (1001..=200_000).filter(move |n| n % step == 0).collect::<Vec<i64>>();
+    let by_time = |mut all: Vec<i64>| {
+        all.sort_by_key(|n| (n * 7 % 1000, *n));
+        all
+    };
+    for (account, expected) in [("bank", every(7_919)), ("rounding", every(20_011))] {
+        assert_eq!(found(&[("account", account), ("sort", "position"), ("limit", "3")]).await, expected);
+        let back: Vec<i64> = expected.iter().rev().copied().collect();
+        assert_eq!(found(&[("account", account), ("sort", "-position"), ("limit", "4")]).await, back);
+        let in_time = by_time(expected);
+        assert_eq!(found(&[("account", account), ("sort", "effective_at"), ("limit", "5")]).await, in_time);
+        let back: Vec<i64> = in_time.into_iter().rev().collect();
+        assert_eq!(found(&[("account", account), ("sort", "-effective_at"), ("limit", "5")]).await, back);
+    }
+    let mut both = [every(7_919), every(20_011)].concat();
+    both.sort_unstable();
+    assert_eq!(found(&[("account[in]", "bank,rounding"), ("sort", "position")]).await, both);
+    // The currency, the layer and the amount of the same leg.
+    let yen = [("account", "rounding"), ("currency", "JPY"), ("layer", "pending"), ("credit[gte]", "1.00")];
+    assert_eq!(found(&[&yen[..], &[("sort", "position")]].concat()).await, every(40_022));
+    assert_eq!(found(&[("account", "rounding"), ("layer", "posted")]).await, [0_i64; 0]);
+    assert_eq!(found(&[("account", "rounding"), ("debit[gt]", "0")]).await, [0_i64; 0]);
+    // One that stands everywhere is walked, not sorted.
+    let page = journal::search(&reads, &merchant, &pairs(&[("account", "sales"), ("limit", "2")])).await.unwrap();
+    assert_eq!(page.data.iter().map(|it| it.position.number()).collect::<Vec<_>>(), [200_000, 199_999]);
+    let asked = pairs(&[("account", "sales"), ("sort", "effective_at"), ("limit", "2")]);
+    let page = journal::search(&reads, &merchant, &asked).await.unwrap();
+    assert_eq!(page.data.iter().map(|it| it.position.number()).collect::<Vec<_>>(), [2_000, 3_000]);
+    assert_eq!(found(&[("account", "nowhere")]).await, [0_i64; 0]);
+}
+
 #[tokio::test]
 async fn a_cursor_belongs_to_its_query() {
     let (_ledger, reads) = town(34, 30).await;

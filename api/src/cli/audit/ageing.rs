@@ -45,7 +45,7 @@ pub(super) async fn open(pool: &PgPool) -> sqlx::Result<Vec<Open>> {
          coalesce(sum(amount) filter (where age > interval '30 days' and age <= interval '90 days'), 0)::text as up_to_90_days, \
          coalesce(sum(amount) filter (where age > interval '90 days'), 0)::text as older, min(since) as oldest \
          from (select merchant_id, account, currency, sum(debit - credit) as amount, min(effective_at) as since, \
-               now() - min(effective_at) as age from read.journal where layer = 'posted' and account = any($1) \
+               now() - min(effective_at) as age from read.postings where layer = 'posted' and account = any($1) \
                group by merchant_id, account, currency, category, stream having sum(debit - credit) <> 0) item \
          group by merchant_id, account, currency order by merchant_id, account, currency";
     sqlx::query_as(sql).bind(accounts).fetch_all(pool).await
