@@ -14,10 +14,13 @@ use mizan_store::{Fact, Log, PgPool, Position, Recorded};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The processor time of this process and of PostgreSQL, in seconds.
+/// What PostgreSQL and Linux count processor time in: hundredths of a second.
+const TICK_NS: u64 = 10_000_000;
+
+/// The processor time of this process and of PostgreSQL, in ticks.
 struct Spent {
-    ours: f64,
-    database: f64,
+    ours: u64,
+    database: u64,
     begun: Instant,
 }
 
@@ -35,17 +38,16 @@ impl Spent {
                 (false, false) => 0,
             };
         }
-        let ours: u64 = stat("self").unwrap()[11..13].iter().sum();
-        Self { ours: ours as f64 / 100.0, database: database as f64 / 100.0, begun: Instant::now() }
+        Self { ours: stat("self").unwrap()[11..13].iter().sum(), database, begun: Instant::now() }
     }
 
     async fn tell(self, pool: &PgPool, what: &str, events: usize) {
-        let seconds = self.begun.elapsed().as_secs_f64();
-        let now = Self::now(pool).await;
-        let each = |spent: f64| spent * 1e6 / events as f64;
+        let elapsed_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap();
+        let (now, events) = (Self::now(pool).await, u64::try_from(events).unwrap());
+        let each = |ticks: u64| ticks * TICK_NS / events;
         println!(
-            "{what}: {events} events, {:.0}/s, CPU an event: ours {:.1} us, PostgreSQL {:.1} us",
-            events as f64 / seconds,
+            "{what}: {events} events, {}/s, CPU an event: ours {} ns, PostgreSQL {} ns",
+            events * 1_000 / elapsed_ms.max(1),
             each(now.ours - self.ours),
             each(now.database - self.database),
         );
