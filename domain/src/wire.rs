@@ -142,6 +142,7 @@ kinds! {
     "invoice-refund-owed.v1" => Invoice::invoice::RefundOwed,
     "invoice-refund-requested.v1" => Invoice::invoice::RefundRequested,
     "invoice-refund-ended.v1" => Invoice::invoice::RefundEnded,
+    "invoice-refund-withdrawn.v1" => Invoice::invoice::RefundWithdrawn,
     "deposit-seen.v1" => Deposit::deposit::Seen,
     "deposit-confirmed.v1" => Deposit::deposit::Confirmed,
     "deposit-finalised.v1" => Deposit::deposit::Finalised,
@@ -153,6 +154,7 @@ kinds! {
     "holding-lot-lost.v1" => Holding::holding::LotLost,
     "holding-sold.v1" => Holding::holding::Sold,
     "holding-fee-paid.v1" => Holding::holding::FeePaid,
+    "holding-fee-returned.v1" => Holding::holding::FeeReturned,
     "holding-revalued.v1" => Holding::holding::Revalued,
     "holding-revaluation-reversed.v1" => Holding::holding::RevaluationReversed,
     "holding-frozen.v1" => Holding::holding::Frozen,
@@ -166,6 +168,7 @@ kinds! {
     "holding-payout-taken.v1" => Holding::holding::PayoutTaken,
     "holding-payout-withheld.v1" => Holding::holding::PayoutWithheld,
     "holding-payout-settled.v1" => Holding::holding::PayoutSettled,
+    "holding-payout-unsettled.v1" => Holding::holding::PayoutUnsettled,
     "holding-payout-returned.v1" => Holding::holding::PayoutReturned,
     "payout-requested.v1" => Payout::payout::Requested,
     "payout-repriced.v1" => Payout::payout::Repriced,
@@ -177,6 +180,7 @@ kinds! {
     "payout-broadcast.v1" => Payout::payout::Broadcast,
     "payout-replaced.v1" => Payout::payout::Replaced,
     "payout-completed.v1" => Payout::payout::Completed,
+    "payout-orphaned.v1" => Payout::payout::Orphaned,
     "payout-failed.v1" => Payout::payout::Failed,
 }
 

@@ -74,7 +74,10 @@ impl Keys {
                     Err(error) => {
                         let error = error.to_string();
                         if said.as_ref() != Some(&error) {
-                            tracing::error!(error, "the further API keys cannot be read; those of before are good until they can");
+                            tracing::error!(
+                                error,
+                                "the further API keys cannot be read; those of before are good until they can"
+                            );
                         }
                         (known, said) = (None, Some(error));
                     }
@@ -85,7 +88,8 @@ impl Keys {
 
     /// Takes over what the file says, all of it or nothing.
     fn learn(&self, text: &str) -> io::Result<()> {
-        let known: io::Result<Arc<[_]>> = parse(text)?.into_iter().map(|(name, hash)| Ok((actor(&name)?, hash))).collect();
+        let known: io::Result<Arc<[_]>> =
+            parse(text)?.into_iter().map(|(name, hash)| Ok((actor(&name)?, hash))).collect();
         *self.further.write().unwrap_or_else(PoisonError::into_inner) = known?;
         Ok(())
     }
@@ -237,7 +241,11 @@ mod tests {
         std::fs::write(path(&dir), "ann\n").unwrap();
         assert!(Keys::load(&first, &dir).is_err(), "a damaged file is not guessed at");
         assert!(keys.learn("ann\n").is_err());
-        assert_eq!(name(&keys, &bob).as_deref(), Some("key:bob"), "what was good before is good until the file can be read");
+        assert_eq!(
+            name(&keys, &bob).as_deref(),
+            Some("key:bob"),
+            "what was good before is good until the file can be read"
+        );
         keys.clone().learn("").unwrap();
         assert_eq!(name(&keys, &bob), None, "clones are the same keys");
         assert_eq!(name(&keys, &first).as_deref(), Some("key:local"));
