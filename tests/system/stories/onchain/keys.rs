@@ -1,8 +1,7 @@
 //! Keys: no private one enters, and API keys have names.
 
 use super::{BITCOIN, ZPUB, bitcoin, shop};
-use mizan_tests::client::Client;
-use mizan_tests::{PATIENCE, System};
+use mizan_tests::{Client, PATIENCE, System};
 use serde_json::json;
 
 /// The private keys are those of BIP84's vectors, which everybody knows.

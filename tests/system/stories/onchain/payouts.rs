@@ -183,7 +183,7 @@ async fn a_payout_that_the_chain_takes_back_is_sent_and_not_there() {
     let orphan = |completion: u32| json!({ "payout_id": "p-1", "completion": completion });
     api.refused("orphan-payout", orphan(1), "payout_not_completed", "/payout_id").await;
     let complete =
-        |tx: u8, fee: &str| json!({ "payout_id": "p-1", "transaction": hash(tx), "fee": fee, "fee_asset": BTC });
+        |tx: u64, fee: &str| json!({ "payout_id": "p-1", "transaction": hash(tx), "fee": fee, "fee_asset": BTC });
     api.done("complete-payout", complete(50, "0.00000400")).await;
     api.done("orphan-payout", orphan(1)).await;
     let expected =
