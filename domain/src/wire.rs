@@ -6,8 +6,10 @@
 use crate::event::Event;
 use crate::onchain::{deposit, holding, invoice, payout, wallet};
 use crate::{clock, credit, customer, order, payment, period, plan};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserializer, Serialize};
+use std::borrow::Cow;
+use std::fmt;
 
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,4 +194,31 @@ fn to_bytes(kind: &'static str, it: &impl Serialize) -> Result<Written, Unreadab
 fn from_bytes<T: DeserializeOwned>(kind: &str, payload: &[u8]) -> Result<T, Unreadable> {
     let bad = |it: serde_json::Error| Unreadable::BadPayload { kind: kind.to_owned(), reason: it.to_string() };
     serde_json::from_slice(payload).map_err(bad)
+}
+
+/// A text, not copied where the reader can lend it. (`Cow` copies always, outside of a field that is marked.)
+pub(crate) fn lent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    struct Lent;
+
+    impl<'de> de::Visitor<'de> for Lent {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Cow::Borrowed(text))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text))
+        }
+    }
+
+    deserializer.deserialize_str(Lent)
 }
