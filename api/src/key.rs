@@ -46,9 +46,9 @@ impl KeyHash {
         self.is(&Self::of(presented))
     }
 
-    /// The same for one that is hashed already.
-    fn is(&self, presented: &Self) -> bool {
-        self.0.ct_eq(&presented.0).into()
+    /// Whether two hashes are the same; takes the same time whatever they are.
+    fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 

@@ -75,7 +75,7 @@ impl Settings {
     fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         let sent = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let actor = self.keys.actor(sent.strip_prefix("Bearer ")?.trim())?;
-        Some(Caller { merchant: self.merchant.clone(), actor: actor.clone(), is_test: !self.keys.are_live() })
+        Some(Caller { merchant: self.merchant.clone(), actor, is_test: !self.keys.are_live() })
     }
 }
 

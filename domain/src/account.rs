@@ -295,7 +295,7 @@ impl Serialize for Account {
 
 impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let code = crate::wire::lent(deserializer)?;
         code.parse().map_err(de::Error::custom)
     }
 }

@@ -98,13 +98,16 @@ impl TryFrom<Unchecked> for Entry {
     type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, String> {
+        if let Some(posting) = read.postings.iter().find(|it| !it.amount().is_positive()) {
+            return Err(format!("the leg of {} is not positive", posting.account()));
+        }
+        // Nearly every entry is in one currency.
         let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
-        for posting in &read.postings {
-            if !posting.amount().is_positive() {
-                return Err(format!("the leg of {} is not positive", posting.account()));
-            }
-            let amount = posting.signed();
-            *sums.entry(amount.currency()).or_default() += amount.minor();
+        let amounts = || read.postings.iter().map(Posting::signed);
+        let first = amounts().next().map(Money::currency);
+        let is_of_one = amounts().all(|it| Some(it.currency()) == first);
+        if !is_of_one || amounts().map(Money::minor).sum::<i128>() != 0 {
+            amounts().for_each(|it| *sums.entry(it.currency()).or_default() += it.minor());
         }
         match sums.into_iter().find(|(_, sum)| *sum != 0) {
             Some((currency, sum)) => Err(format!("the entry is out of balance by {}", Money::of_minor(sum, currency))),

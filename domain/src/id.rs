@@ -68,7 +68,7 @@ macro_rules! ids {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                let text = crate::wire::lent(deserializer)?;
                 Self::parse(&text).map_err(de::Error::custom)
             }
         }

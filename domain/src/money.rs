@@ -111,7 +111,7 @@ impl Serialize for Currency {
 /// Alone it is an ISO currency: the name of an asset does not say its decimals.
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let code = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let code = crate::wire::lent(deserializer)?;
         Self::parse(&code).map_err(de::Error::custom)
     }
 }
@@ -340,7 +340,7 @@ impl Serialize for Money {
 
 impl<'de> Deserialize<'de> for Money {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = crate::wire::lent(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
 }

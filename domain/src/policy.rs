@@ -12,7 +12,7 @@ use crate::order::{self, ReleaseEffect};
 use crate::payment::{self, RefundOrigin};
 
 /// The kinds of events from which something may follow: what a follower of the history has to look at.
-pub const ANSWERED: [&str; 34] = [
+pub const ANSWERED: [&str; 36] = [
     "payment-received.v1",
     "payment-captured.v1",
     "payment-capture-reversed.v1",
@@ -32,6 +32,7 @@ pub const ANSWERED: [&str; 34] = [
     "invoice-settlement-reversed.v1",
     "invoice-refund-requested.v1",
     "invoice-refund-ended.v1",
+    "invoice-refund-withdrawn.v1",
     "deposit-seen.v1",
     "deposit-confirmed.v1",
     "deposit-orphaned.v1",
@@ -47,6 +48,7 @@ pub const ANSWERED: [&str; 34] = [
     "payout-cancelled.v1",
     "payout-completed.v1",
     "payout-failed.v1",
+    "payout-orphaned.v1",
 ];
 
 /// The commands that follow from an event.

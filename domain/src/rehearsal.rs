@@ -327,12 +327,12 @@ pub(crate) fn refund_as(origin: RefundOrigin, payment_id: &str, refund_id: &str,
 
 pub(crate) fn confirm(payment_id: &str, refund_id: &str) -> payment::Command {
     let (payment_id, refund_id) = (the(payment_id), the(refund_id));
-    payment::Command::ConfirmRefund(ConfirmRefund { payment_id, refund_id, at: noon() })
+    payment::Command::ConfirmRefund(ConfirmRefund { is_of_invoice: false, payment_id, refund_id, at: noon() })
 }
 
 pub(crate) fn fail_refund(payment_id: &str, refund_id: &str) -> payment::Command {
     let (payment_id, refund_id) = (the(payment_id), the(refund_id));
-    payment::Command::FailRefund(FailRefund { payment_id, refund_id, reason: None, at: noon() })
+    payment::Command::FailRefund(FailRefund { is_of_invoice: false, payment_id, refund_id, reason: None, at: noon() })
 }
 
 pub(crate) fn dispute(payment_id: &str, dispute_id: &str, amount: &str, fee: &str) -> payment::Command {

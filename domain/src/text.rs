@@ -63,7 +63,7 @@ impl fmt::Debug for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = crate::wire::lent(deserializer)?;
         Self::parse(&text).map_err(de::Error::custom)
     }
 }

@@ -6,8 +6,10 @@
 use crate::event::Event;
 use crate::onchain::{deposit, holding, invoice, payout, wallet};
 use crate::{clock, credit, customer, order, payment, period, plan};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserializer, Serialize};
+use std::borrow::Cow;
+use std::fmt;
 
 /// An event as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +144,7 @@ kinds! {
     "invoice-refund-owed.v1" => Invoice::invoice::RefundOwed,
     "invoice-refund-requested.v1" => Invoice::invoice::RefundRequested,
     "invoice-refund-ended.v1" => Invoice::invoice::RefundEnded,
+    "invoice-refund-withdrawn.v1" => Invoice::invoice::RefundWithdrawn,
     "deposit-seen.v1" => Deposit::deposit::Seen,
     "deposit-confirmed.v1" => Deposit::deposit::Confirmed,
     "deposit-finalised.v1" => Deposit::deposit::Finalised,
@@ -153,6 +156,7 @@ kinds! {
     "holding-lot-lost.v1" => Holding::holding::LotLost,
     "holding-sold.v1" => Holding::holding::Sold,
     "holding-fee-paid.v1" => Holding::holding::FeePaid,
+    "holding-fee-returned.v1" => Holding::holding::FeeReturned,
     "holding-revalued.v1" => Holding::holding::Revalued,
     "holding-revaluation-reversed.v1" => Holding::holding::RevaluationReversed,
     "holding-frozen.v1" => Holding::holding::Frozen,
@@ -166,6 +170,7 @@ kinds! {
     "holding-payout-taken.v1" => Holding::holding::PayoutTaken,
     "holding-payout-withheld.v1" => Holding::holding::PayoutWithheld,
     "holding-payout-settled.v1" => Holding::holding::PayoutSettled,
+    "holding-payout-unsettled.v1" => Holding::holding::PayoutUnsettled,
     "holding-payout-returned.v1" => Holding::holding::PayoutReturned,
     "payout-requested.v1" => Payout::payout::Requested,
     "payout-repriced.v1" => Payout::payout::Repriced,
@@ -177,6 +182,7 @@ kinds! {
     "payout-broadcast.v1" => Payout::payout::Broadcast,
     "payout-replaced.v1" => Payout::payout::Replaced,
     "payout-completed.v1" => Payout::payout::Completed,
+    "payout-orphaned.v1" => Payout::payout::Orphaned,
     "payout-failed.v1" => Payout::payout::Failed,
 }
 
@@ -188,4 +194,31 @@ fn to_bytes(kind: &'static str, it: &impl Serialize) -> Result<Written, Unreadab
 fn from_bytes<T: DeserializeOwned>(kind: &str, payload: &[u8]) -> Result<T, Unreadable> {
     let bad = |it: serde_json::Error| Unreadable::BadPayload { kind: kind.to_owned(), reason: it.to_string() };
     serde_json::from_slice(payload).map_err(bad)
+}
+
+/// A text, not copied where the reader can lend it. (`Cow` copies always, outside of a field that is marked.)
+pub(crate) fn lent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    struct Lent;
+
+    impl<'de> de::Visitor<'de> for Lent {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Cow::Borrowed(text))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text))
+        }
+    }
+
+    deserializer.deserialize_str(Lent)
 }

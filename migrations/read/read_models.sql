@@ -504,6 +504,7 @@ create table payouts (
     fee numeric,
     fee_asset text collate "C",
     is_over_fee_cap boolean not null,
+    completions bigint not null,
     ended_by text collate "C",
     ended_reason text collate "C",
     withheld text collate "C",

@@ -1,6 +1,7 @@
 //! Stored bytes, read as facts.
 
 use crate::log::{Position, Stored};
+use crate::seal::Leaf;
 use chrono::{DateTime, Utc};
 use mizan_domain::event::{Event, StreamName};
 use mizan_domain::metadata::Metadata;
@@ -45,33 +46,10 @@ impl TryFrom<Stored> for Recorded {
     type Error = Unreadable;
 
     fn try_from(it: Stored) -> Result<Self, Unreadable> {
-        let bad = |reason: String| Unreadable { position: it.position, reason };
-        let metadata: Metadata =
-            serde_json::from_slice(&it.metadata).map_err(|error| bad(format!("metadata: {error}")))?;
-        if metadata.merchant_id.as_str() != it.merchant_id {
-            return Err(bad(format!("its stream is of {}, its metadata of {}", it.merchant_id, metadata.merchant_id)));
-        }
-        let event = wire::read(&it.kind, &it.payload).map_err(|error| bad(error.to_string()))?;
-        let category = match &event {
-            Event::Order(_) => Order::CATEGORY,
-            Event::Payment(_) => Payment::CATEGORY,
-            Event::Credit(_) => Credit::CATEGORY,
-            Event::Plan(_) => Plan::CATEGORY,
-            Event::Clock(_) => Clock::CATEGORY,
-            Event::Period(_) => Periods::CATEGORY,
-            Event::Customer(_) => Customer::CATEGORY,
-            Event::Wallet(_) => Wallet::CATEGORY,
-            Event::Invoice(_) => Invoice::CATEGORY,
-            Event::Deposit(_) => Deposit::CATEGORY,
-            Event::Holding(_) => Holding::CATEGORY,
-            Event::Payout(_) => Payout::CATEGORY,
-        };
-        if category != it.category {
-            return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));
-        }
+        let (metadata, event) = understood(&Leaf::from(&it))?;
         Ok(Self {
             position: it.position,
-            stream: StreamName { category, id: it.name.into() },
+            stream: StreamName { category: category_of(&event), id: it.name.into() },
             revision: it.revision,
             event_id: it.event_id,
             kind: it.kind,
@@ -79,5 +57,39 @@ impl TryFrom<Stored> for Recorded {
             metadata,
             event,
         })
+    }
+}
+
+/// What an event says, held against the place where it stands; for readers who need nothing else of the place.
+///
+/// # Errors
+/// [`Unreadable`].
+pub fn understood(it: &Leaf<'_>) -> Result<(Metadata, Event), Unreadable> {
+    let bad = |reason: String| Unreadable { position: Position::new(it.position), reason };
+    let metadata: Metadata = serde_json::from_slice(it.metadata).map_err(|error| bad(format!("metadata: {error}")))?;
+    if metadata.merchant_id.as_str() != it.merchant {
+        return Err(bad(format!("its stream is of {}, its metadata of {}", it.merchant, metadata.merchant_id)));
+    }
+    let event = wire::read(it.kind, it.payload).map_err(|error| bad(error.to_string()))?;
+    if category_of(&event) != it.category {
+        return Err(bad(format!("a {} stands in a stream of category {}", it.kind, it.category)));
+    }
+    Ok((metadata, event))
+}
+
+fn category_of(event: &Event) -> &'static str {
+    match event {
+        Event::Order(_) => Order::CATEGORY,
+        Event::Payment(_) => Payment::CATEGORY,
+        Event::Credit(_) => Credit::CATEGORY,
+        Event::Plan(_) => Plan::CATEGORY,
+        Event::Clock(_) => Clock::CATEGORY,
+        Event::Period(_) => Periods::CATEGORY,
+        Event::Customer(_) => Customer::CATEGORY,
+        Event::Wallet(_) => Wallet::CATEGORY,
+        Event::Invoice(_) => Invoice::CATEGORY,
+        Event::Deposit(_) => Deposit::CATEGORY,
+        Event::Holding(_) => Holding::CATEGORY,
+        Event::Payout(_) => Payout::CATEGORY,
     }
 }

@@ -5,6 +5,7 @@
 
 mod ageing;
 mod books;
+mod lines;
 mod online;
 mod periods;
 mod verify;

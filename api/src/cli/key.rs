@@ -18,12 +18,12 @@ pub(super) struct Args {
 #[derive(Subcommand)]
 enum What {
     /// Make an API key with the name of a person or program and print it, once; events and approvals have the name.
-    /// The service knows it when it starts again
+    /// A running service knows it after a second
     Add {
         /// 1 to 32 small letters, digits and hyphens
         name: String,
     },
-    /// Forget the API key of a name
+    /// Forget the API key of a name; a running service refuses it after a second
     Remove {
         /// The name
         name: String,

@@ -72,6 +72,7 @@ pub(super) async fn prepare(place: &Place, args: &Args) -> Result<Ready, Box<dyn
     engine.rates = outside.rates.map(Arc::new);
     outside.nodes.into_iter().for_each(|(chain, node)| engine.watch(chain, node));
     let engine = web::Data::new(engine);
+    settings.keys.follow(place.data_dir.clone());
     Ok(Ready { engine, key, address, listener, settings })
 }
 

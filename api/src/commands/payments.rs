@@ -218,6 +218,7 @@ following! {
         refund_id: Checked<RefundId>,
     },
     |asked, at| payment::Command::ConfirmRefund(payment::ConfirmRefund {
+        is_of_invoice: false,
         payment_id: asked.payment_id.0,
         refund_id: asked.refund_id.0,
         at,
@@ -235,6 +236,7 @@ following! {
         reason: Option<Checked<Text>>,
     },
     |asked, at| payment::Command::FailRefund(payment::FailRefund {
+        is_of_invoice: false,
         payment_id: asked.payment_id.0,
         refund_id: asked.refund_id.0,
         reason: optional(asked.reason),

@@ -1,23 +1,31 @@
 //! Further API keys, each with the name of the person or program that has it.
 //!
 //! All keys of a data directory may ask the same; they differ in the name that events record, and so in who asks for a
-//! payout and who approves it. The file has a name and a hash on each line and no key: a key is shown once.
+//! payout and who approves it. The file has a name and a hash on each line and no key: a key is shown once. A running
+//! service looks at the file once a second, so that a key that was made is good and one that was removed is not, without
+//! a restart; a request never waits for the disk.
 
 use super::{KeyHash, generate, is_live, load_or_make};
 use mizan_domain::text::Text;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 /// The name of the first key.
 const FIRST_NAME: &str = "local";
 /// The most further keys.
 const NAMES_MAX: usize = 100;
 const NAME_LENGTH_MAX: usize = 32;
+/// How often a running service looks for keys that were made or removed.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Every key that may ask.
+/// Every key that may ask. Clones are the same keys: what one learns of the file, all know.
 #[derive(Clone)]
 pub struct Keys {
-    keys: Vec<(Text, KeyHash)>,
+    first: (Text, KeyHash),
+    further: Arc<RwLock<Arc<[(Text, KeyHash)]>>>,
     is_live: bool,
 }
 
@@ -27,7 +35,11 @@ impl Keys {
     /// # Errors
     /// Never: the first name is a good one.
     pub fn of(key: &str) -> io::Result<Self> {
-        Ok(Self { keys: vec![(actor(FIRST_NAME)?, KeyHash::of(key))], is_live: is_live(key) })
+        Ok(Self {
+            first: (actor(FIRST_NAME)?, KeyHash::of(key)),
+            further: Arc::new(RwLock::new(Arc::new([]))),
+            is_live: is_live(key),
+        })
     }
 
     /// The first key and those of a data directory.
@@ -35,24 +47,65 @@ impl Keys {
     /// # Errors
     /// The file of names cannot be read.
     pub fn load(first: &str, data_dir: &Path) -> io::Result<Self> {
-        let mut all = Self::of(first)?;
-        for (name, hash) in read(data_dir)? {
-            all.keys.push((actor(&name)?, hash));
-        }
+        let all = Self::of(first)?;
+        all.learn(&text(data_dir)?)?;
         Ok(all)
+    }
+
+    /// Looks once a second whether the file has changed, until the runtime ends. A file that cannot be read changes
+    /// nothing and is said once: whoever could ask still can, and nobody else.
+    pub fn follow(&self, data_dir: PathBuf) {
+        let keys = self.clone();
+        tokio::spawn(async move {
+            // What was told last, so that the log says it once.
+            let mut said = None;
+            let mut ticks = tokio::time::interval(LOOK_AGAIN_AFTER);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut known = None;
+            loop {
+                ticks.tick().await;
+                let dir = data_dir.clone();
+                let read = tokio::task::spawn_blocking(move || text(&dir)).await.unwrap_or_else(|it| Err(it.into()));
+                if read.as_ref().is_ok_and(|read| known.as_ref() == Some(read)) {
+                    continue;
+                }
+                match read.and_then(|read| keys.learn(&read).map(|()| read)) {
+                    Ok(read) => (known, said) = (Some(read), None),
+                    Err(error) => {
+                        let error = error.to_string();
+                        if said.as_ref() != Some(&error) {
+                            tracing::error!(
+                                error,
+                                "the further API keys cannot be read; those of before are good until they can"
+                            );
+                        }
+                        (known, said) = (None, Some(error));
+                    }
+                }
+            }
+        });
+    }
+
+    /// Takes over what the file says, all of it or nothing.
+    fn learn(&self, text: &str) -> io::Result<()> {
+        let known: io::Result<Arc<[_]>> =
+            parse(text)?.into_iter().map(|(name, hash)| Ok((actor(&name)?, hash))).collect();
+        *self.further.write().unwrap_or_else(PoisonError::into_inner) = known?;
+        Ok(())
     }
 
     /// The name of a presented key, as events record it; every key is compared, whichever it is.
     #[must_use]
-    pub fn actor(&self, presented: &str) -> Option<&Text> {
+    pub fn actor(&self, presented: &str) -> Option<Text> {
         let presented = KeyHash::of(presented);
+        let further = Arc::clone(&self.further.read().unwrap_or_else(PoisonError::into_inner));
         let mut found = None;
-        for (actor, hash) in &self.keys {
+        for (actor, hash) in further.iter().chain([&self.first]) {
             if hash.is(&presented) {
                 found = Some(actor);
             }
         }
-        found
+        found.cloned()
     }
 
     /// Whether they are for real money: the first key says it for all.
@@ -120,11 +173,18 @@ fn path(data_dir: &Path) -> PathBuf {
 }
 
 fn read(data_dir: &Path) -> io::Result<Vec<(String, KeyHash)>> {
-    let text = match std::fs::read_to_string(path(data_dir)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+    parse(&text(data_dir)?)
+}
+
+/// The file as it is; an empty text where there is none.
+fn text(data_dir: &Path) -> io::Result<String> {
+    match std::fs::read_to_string(path(data_dir)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read,
+    }
+}
+
+fn parse(text: &str) -> io::Result<Vec<(String, KeyHash)>> {
     let damaged = || bad("the file api-keys is damaged; each line has a name and 64 hexadecimal digits");
     let line = |line: &str| {
         let (name, hash) = line.split_once(' ')?;
@@ -133,7 +193,7 @@ fn read(data_dir: &Path) -> io::Result<Vec<(String, KeyHash)>> {
     text.lines().map(|it| line(it).ok_or_else(damaged)).collect()
 }
 
-/// Whole or not at all: a service that starts meanwhile finds the old names or the new ones.
+/// Whole or not at all: a service that looks meanwhile finds the old names or the new ones.
 fn write(data_dir: &Path, keys: &[(String, KeyHash)]) -> io::Result<()> {
     std::fs::create_dir_all(data_dir)?;
     let next = data_dir.join("api-keys.next");
@@ -168,7 +228,7 @@ mod tests {
             assert!(add(&dir, name).is_err(), "{name:?}");
         }
         let keys = Keys::load(&first, &dir).unwrap();
-        let name = |keys: &Keys, key: &str| keys.actor(key).map(ToString::to_string);
+        let name = |keys: &Keys, key: &str| keys.actor(key).map(|it| it.to_string());
         assert_eq!(name(&keys, &first).as_deref(), Some("key:local"));
         assert_eq!(name(&keys, &ann).as_deref(), Some("key:ann"));
         assert_eq!(name(&keys, &bob).as_deref(), Some("key:bob"));
@@ -180,6 +240,15 @@ mod tests {
         assert_eq!(actors(&dir).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["key:local", "key:bob"]);
         std::fs::write(path(&dir), "ann\n").unwrap();
         assert!(Keys::load(&first, &dir).is_err(), "a damaged file is not guessed at");
+        assert!(keys.learn("ann\n").is_err());
+        assert_eq!(
+            name(&keys, &bob).as_deref(),
+            Some("key:bob"),
+            "what was good before is good until the file can be read"
+        );
+        keys.clone().learn("").unwrap();
+        assert_eq!(name(&keys, &bob), None, "clones are the same keys");
+        assert_eq!(name(&keys, &first).as_deref(), Some("key:local"));
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

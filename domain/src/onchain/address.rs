@@ -144,7 +144,7 @@ impl Serialize for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = crate::wire::lent(deserializer)?;
         secret::refuse(&text).map_err(de::Error::custom)?;
         let (chain, address) = text.rsplit_once(':').ok_or_else(|| {
             de::Error::custom("an address in JSON is its CAIP-10 text: the chain, a colon, the address")

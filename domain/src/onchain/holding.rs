@@ -46,6 +46,8 @@ pub struct Holding {
     destinations: BTreeMap<Address, (Timestamp, Option<Text>)>,
     payouts: BTreeMap<PayoutId, PayoutKnown>,
     refused: BTreeSet<PayoutId>,
+    /// What was paid for payouts and stands.
+    fees: BTreeMap<SaleId, FeePaid>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +70,8 @@ struct PayoutKnown {
     /// What taking it moved, to be undone where it does not happen.
     taken: Vec<LotChange>,
     entry: Entry,
+    /// How often the chain has taken it back.
+    times_orphaned: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,7 @@ impl Decider for Holding {
             Command::Lose(asked) => self.lose(asked),
             Command::Sell(asked) => self.sell(asked),
             Command::PayFee(asked) => self.pay_fee(asked),
+            Command::ReturnFee(asked) => self.return_fee(asked),
             Command::Revalue(asked) => self.revalue(asked),
             Command::Freeze(asked) => self.freeze(asked),
             Command::Unfreeze(asked) => self.unfreeze(asked),
@@ -103,6 +108,7 @@ impl Decider for Holding {
             Command::TakePayout(asked) => self.take_payout(asked),
             Command::SettlePayout(asked) => self.settle_payout(asked),
             Command::ReturnPayout(asked) => self.return_payout(asked),
+            Command::UnsettlePayout(asked) => self.unsettle_payout(asked),
         }
     }
 
@@ -127,6 +133,12 @@ impl Decider for Holding {
             }
             Event::FeePaid(it) => {
                 self.sales.insert(it.sale_id.clone(), (it.amount, None));
+                if it.payout_id.is_some() {
+                    self.fees.insert(it.sale_id.clone(), it.clone());
+                }
+            }
+            Event::FeeReturned(it) => {
+                self.fees.remove(&it.sale_id);
             }
             Event::Revalued(it) => {
                 self.revaluations.insert(it.revaluation_id.clone(), (it.on, it.spot.rate));
@@ -154,6 +166,7 @@ impl Decider for Holding {
                     stage: PayoutStage::Reserved,
                     taken: Vec::new(),
                     entry: Entry::default(),
+                    times_orphaned: 0,
                 };
                 self.payouts.insert(it.payout_id.clone(), known);
             }
@@ -162,6 +175,12 @@ impl Decider for Holding {
             }
             Event::PayoutTaken(it) => self.payout_is(it, PayoutStage::Taken),
             Event::PayoutSettled(it) => self.payout_is(it, PayoutStage::Settled),
+            Event::PayoutUnsettled(it) => {
+                if let Some(known) = self.payouts.get_mut(&it.payout_id) {
+                    known.stage = PayoutStage::Taken;
+                    known.times_orphaned += 1;
+                }
+            }
             Event::PayoutReturned(it) => self.payout_is(it, PayoutStage::Returned),
             Event::PayoutWithheld(it) => {
                 if let Some(known) = self.payouts.get_mut(&it.payout_id) {

@@ -29,7 +29,7 @@ use crate::money::Money;
 use crate::onchain::LatePolicy;
 use crate::onchain::wallet::Agreement;
 use crate::order::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An invoice as its decisions need it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +46,7 @@ pub struct Invoice {
     resolutions: BTreeMap<ResolutionId, Resolution>,
     owed: BTreeMap<RefundId, (PaymentId, Money)>,
     refunds: BTreeMap<RefundId, Vec<Refund>>,
+    withdrawn: BTreeSet<RefundId>,
 }
 
 /// A deposit at the invoice's address.
@@ -83,6 +84,10 @@ struct Standings {
 struct Refund {
     asked: RefundRequested,
     outcome: Option<RefundOutcome>,
+    /// How often a chain has taken its payout back.
+    times_orphaned: u32,
+    /// Whether it has ever been on the chain, so that the payment has it as given back.
+    was_completed: bool,
 }
 
 impl Decider for Invoice {
@@ -100,6 +105,7 @@ impl Decider for Invoice {
             Command::Cancel(asked) => self.in_time(asked.at, |now| now.cancel(asked)),
             Command::RecordOwedRefund(asked) => self.in_time(asked.at, |now| now.record_owed_refund(asked)),
             Command::Refund(asked) => self.in_time(asked.at, |now| now.refund(asked)),
+            Command::WithdrawRefund(asked) => self.in_time(asked.at, |now| now.withdraw_refund(asked)),
             Command::EndRefund(asked) => self.in_time(asked.at, |now| now.end_refund(asked)),
         }
     }
@@ -131,13 +137,16 @@ impl Decider for Invoice {
                 self.owed.insert(it.refund_id.clone(), (it.payment_id.clone(), it.amount));
             }
             Event::RefundRequested(it) => {
-                let refund = Refund { asked: (**it).clone(), outcome: None };
+                let refund = Refund::of((**it).clone());
                 self.refunds.entry(it.refund_id.clone()).or_default().push(refund);
             }
             Event::RefundEnded(it) => {
                 if let Some(refund) = self.attempt_mut(&it.refund_id, it.attempt) {
-                    refund.outcome = Some(it.outcome);
+                    refund.ended(it.outcome, it.times_orphaned);
                 }
+            }
+            Event::RefundWithdrawn(it) => {
+                self.withdrawn.insert(it.refund_id.clone());
             }
         }
     }

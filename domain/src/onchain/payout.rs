@@ -3,7 +3,8 @@
 //! A payout is asked of the holding, which keeps its coins and freezes its rules. Here people approve one price of it: a
 //! new price needs new approvals, who asks does not approve, and one denial rejects. When enough have agreed the books
 //! hold the money, and only then can it be signed, outside: nothing here has a private key. What was sent may be sent
-//! again with another fee; it stays the same payout.
+//! again with another fee; it stays the same payout. A chain may take back the block that it was in; then it is sent and not
+//! there again.
 
 mod command;
 mod event;
@@ -31,6 +32,8 @@ pub struct Payout {
     stage: Stage,
     approvals: BTreeSet<Text>,
     sent: Vec<TransactionId>,
+    /// How often a chain has taken it back.
+    times_orphaned: u32,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,6 +81,7 @@ impl Decider for Payout {
             Command::Cancel(asked) => self.cancel(asked),
             Command::Broadcast(asked) => self.broadcast(asked),
             Command::Complete(asked) => self.complete(asked),
+            Command::Orphan(asked) => self.orphan(asked),
             Command::Fail(asked) => self.fail(asked),
         }
     }
@@ -101,6 +105,11 @@ impl Decider for Payout {
             Event::Denied(it) => self.end(End::Denied, it),
             Event::Cancelled(it) => self.end(End::Cancelled, it),
             Event::Completed(it) => self.end(End::Completed, it),
+            Event::Orphaned(it) => {
+                self.times_orphaned = it.completion;
+                self.sent.extend(it.transaction.clone().filter(|it| !self.sent.contains(it)));
+                self.stage = Stage::Sent;
+            }
             Event::Failed(it) => self.end(End::Failed, it),
         }
     }
@@ -193,7 +202,7 @@ impl Payout {
             return Err(Refusal::AlreadyApproved);
         }
         Self::expect_approver(request, &asked.by)?;
-        let ended = ended(request, asked.reason.clone(), asked.at);
+        let ended = self.ended(request, asked.reason.clone(), asked.at);
         Ok(vec![Event::Denied(Ended { by: Some(asked.by.clone()), ..ended })])
     }
 
@@ -213,7 +222,7 @@ impl Payout {
             Stage::Ended(end) => Err(Refusal::Ended { how: end.0.name() }),
             Stage::Sent => Err(Refusal::AlreadySent),
             Stage::Waiting | Stage::Approved | Stage::Released => {
-                let ended = ended(request, asked.reason.clone(), asked.at);
+                let ended = self.ended(request, asked.reason.clone(), asked.at);
                 Ok(vec![Event::Cancelled(Ended { withheld: asked.withheld, ..ended })])
             }
         }
@@ -253,8 +262,33 @@ impl Payout {
             // What was given up and is on the chain all the same was paid.
             Stage::Released | Stage::Sent | Stage::Ended(_) => {
                 let transaction = Some(asked.transaction.clone());
-                let ended = with_fee(ended(request, None, asked.at), request, asked.fee);
+                let ended = with_fee(self.ended(request, None, asked.at), request, asked.fee);
                 Ok(vec![Event::Completed(Ended { transaction, ..ended })])
+            }
+        }
+    }
+
+    /// Said late, it is of a time that was undone before, and changes nothing.
+    fn orphan(&self, asked: &OrphanPayout) -> Result<Vec<Event>, Refusal> {
+        let request = self.known(&asked.payout_id)?;
+        if (1..=self.times_orphaned).contains(&asked.completion) {
+            return Ok(Vec::new());
+        }
+        match &self.stage {
+            Stage::Ended(end) if end.0 == End::Completed && asked.completion == self.times_orphaned + 1 => {
+                Ok(vec![Event::Orphaned(Orphaned {
+                    payout_id: asked.payout_id.clone(),
+                    asset: request.asset,
+                    amount: request.amount,
+                    purpose: request.purpose.clone(),
+                    completion: asked.completion,
+                    transaction: end.1.transaction.clone(),
+                    fee: end.1.fee,
+                    at: asked.at,
+                })])
+            }
+            Stage::Waiting | Stage::Approved | Stage::Released | Stage::Sent | Stage::Ended(_) => {
+                Err(Refusal::NotCompleted)
             }
         }
     }
@@ -267,9 +301,26 @@ impl Payout {
             Stage::Ended(end) => Err(Refusal::Ended { how: end.0.name() }),
             Stage::Waiting | Stage::Approved => Err(Refusal::NotReleased),
             Stage::Released | Stage::Sent => {
-                let ended = ended(request, asked.reason.clone(), asked.at);
+                let ended = self.ended(request, asked.reason.clone(), asked.at);
                 Ok(vec![Event::Failed(with_fee(ended, request, asked.fee))])
             }
+        }
+    }
+
+    fn ended(&self, request: &PayoutReserved, reason: Option<Text>, at: Timestamp) -> Ended {
+        Ended {
+            payout_id: request.payout_id.clone(),
+            asset: request.asset,
+            amount: request.amount,
+            purpose: request.purpose.clone(),
+            transaction: None,
+            fee: None,
+            is_over_fee_cap: false,
+            by: None,
+            withheld: None,
+            reason,
+            times_orphaned: self.times_orphaned,
+            at,
         }
     }
 
@@ -283,22 +334,6 @@ impl Payout {
 fn expect_coin(fee: Option<Money>) -> Result<(), Refusal> {
     let is_coin = fee.is_none_or(|it| it.currency().asset().is_some() && it.minor() >= 0);
     if is_coin { Ok(()) } else { Err(Refusal::FeeNotInAsset) }
-}
-
-fn ended(request: &PayoutReserved, reason: Option<Text>, at: Timestamp) -> Ended {
-    Ended {
-        payout_id: request.payout_id.clone(),
-        asset: request.asset,
-        amount: request.amount,
-        purpose: request.purpose.clone(),
-        transaction: None,
-        fee: None,
-        is_over_fee_cap: false,
-        by: None,
-        withheld: None,
-        reason,
-        at,
-    }
 }
 
 fn with_fee(ended: Ended, request: &PayoutReserved, fee: Option<Money>) -> Ended {

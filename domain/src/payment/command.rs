@@ -203,6 +203,8 @@ pub struct ConfirmRefund {
     pub payment_id: PaymentId,
     /// The refund.
     pub refund_id: RefundId,
+    /// Whether the invoice that made the payment says it: nobody else knows what became of its coins.
+    pub is_of_invoice: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -214,6 +216,8 @@ pub struct FailRefund {
     pub payment_id: PaymentId,
     /// The refund.
     pub refund_id: RefundId,
+    /// Whether the invoice that made the payment says it: nobody else knows what became of its coins.
+    pub is_of_invoice: bool,
     /// Why.
     pub reason: Option<Text>,
     /// When.

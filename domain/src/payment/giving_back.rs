@@ -44,6 +44,7 @@ impl Payment {
             RefundStatus::Failed => return Err(Refusal::RefundClosed { how: "failed" }),
             RefundStatus::Pending | RefundStatus::Unknown => (),
         }
+        expect_to_know(intent, asked.is_of_invoice)?;
         Ok(vec![Event::RefundSucceeded(RefundSucceeded {
             payment_id: asked.payment_id.clone(),
             refund_id: asked.refund_id.clone(),
@@ -61,6 +62,7 @@ impl Payment {
             RefundStatus::Succeeded => return Err(Refusal::RefundClosed { how: "succeeded" }),
             RefundStatus::Pending | RefundStatus::Unknown => (),
         }
+        expect_to_know(intent, asked.is_of_invoice)?;
         Ok(vec![Event::RefundFailed(RefundFailed {
             payment_id: asked.payment_id.clone(),
             refund_id: asked.refund_id.clone(),
@@ -71,6 +73,12 @@ impl Payment {
             at: asked.at,
         })])
     }
+}
+
+/// The refund of an invoice's payment is coins: whether they arrived is what their payout says, and whoever gave the
+/// refund up here could be paid there all the same.
+fn expect_to_know(intent: &Intent, is_of_invoice: bool) -> Result<(), Refusal> {
+    if intent.invoice_id.is_some() && !is_of_invoice { Err(Refusal::RefundOfInvoice) } else { Ok(()) }
 }
 
 /// A refund that an order asks for and the pool cannot give has failed, and stays so: a policy asks again after a crash,

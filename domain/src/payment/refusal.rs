@@ -71,6 +71,11 @@ pub enum Refusal {
         /// How it ended.
         how: &'static str,
     },
+    /// The refund of a payment that an invoice made.
+    #[error(
+        "the refund of an invoice ends with its payout on the chain; withdraw-refund gives up one that is only owed"
+    )]
+    RefundOfInvoice,
     /// A dispute beyond everything captured.
     #[error("{asked} exceeds the {captured} that was captured")]
     ExceedsCaptured {
@@ -155,6 +160,7 @@ impl Refused for Refusal {
             Self::ExceedsRefundable { .. } => "exceeds_refundable",
             Self::UnknownRefund => "unknown_refund",
             Self::RefundClosed { .. } => "refund_closed",
+            Self::RefundOfInvoice => "refund_of_invoice",
             Self::NotForMethod { .. } => "not_for_method",
             Self::ExceedsCaptured { .. } => "exceeds_captured",
             Self::UnknownDispute => "unknown_dispute",
@@ -179,7 +185,7 @@ impl Refused for Refusal {
             | Self::ExceedsCaptured { .. }
             | Self::ExceedsClearing { .. } => "amount",
             Self::UnknownCapture => "capture_id",
-            Self::UnknownRefund | Self::RefundClosed { .. } => "refund_id",
+            Self::UnknownRefund | Self::RefundClosed { .. } | Self::RefundOfInvoice => "refund_id",
             Self::UnknownDispute | Self::DisputeClosed { .. } => "dispute_id",
             Self::FeeReturnedExceedsFee { .. } => "fee_returned",
             Self::TaxReliefExceedsDispute { .. } => "tax_relief",

@@ -69,7 +69,8 @@ impl Payment {
         if let Attempt::Refund { refund_id } = &asked.attempt {
             // A refund that did not happen is a failed refund.
             let (payment_id, refund_id) = (asked.payment_id.clone(), refund_id.clone());
-            return self.fail_refund(&FailRefund { payment_id, refund_id, reason: asked.reason.clone(), at: asked.at });
+            let (is_of_invoice, reason) = (false, asked.reason.clone());
+            return self.fail_refund(&FailRefund { payment_id, refund_id, is_of_invoice, reason, at: asked.at });
         }
         if self.unknown.as_ref() != Some(&asked.attempt) {
             let is_same = self.failed_attempts.contains(&asked.attempt);

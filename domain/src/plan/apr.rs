@@ -72,7 +72,7 @@ impl Serialize for Apr {
 
 impl<'de> Deserialize<'de> for Apr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = crate::wire::lent(deserializer)?;
         Decimal::from_str_exact(&text).map(Self).map_err(de::Error::custom)
     }
 }

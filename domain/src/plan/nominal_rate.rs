@@ -59,7 +59,7 @@ impl Serialize for NominalRate {
 
 impl<'de> Deserialize<'de> for NominalRate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let text = crate::wire::lent(deserializer)?;
         Self::parse(&text).map_err(de::Error::custom)
     }
 }

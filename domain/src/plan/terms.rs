@@ -305,7 +305,7 @@ impl Serialize for TimeZone {
 
 impl<'de> Deserialize<'de> for TimeZone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let name = crate::wire::lent(deserializer)?;
         Self::parse(&name).map_err(de::Error::custom)
     }
 }

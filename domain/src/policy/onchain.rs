@@ -141,11 +141,19 @@ pub(super) fn from_invoice(event: &invoice::Event) -> Option<Command> {
                 Some(Command::Payment(payment::Command::ConfirmRefund(payment::ConfirmRefund {
                     payment_id: payment_id.clone(),
                     refund_id: it.refund_id.clone(),
+                    is_of_invoice: true,
                     at: it.at,
                 })))
             }
             (RefundOutcome::Completed, None) | (RefundOutcome::NotPaid, _) => None,
         },
+        It::RefundWithdrawn(it) => Some(Command::Payment(payment::Command::FailRefund(payment::FailRefund {
+            payment_id: it.payment_id.clone(),
+            refund_id: it.refund_id.clone(),
+            is_of_invoice: true,
+            reason: it.reason.clone(),
+            at: it.at,
+        }))),
         It::Opened(_)
         | It::DepositRecorded(_)
         | It::Expired(_)
@@ -207,12 +215,13 @@ pub(super) fn from_holding(event: &holding::Event) -> Option<Command> {
             reason: None,
             at: it.at,
         }),
-        It::PayoutRefused(it) => return end_refund(&it.purpose, RefundOutcome::NotPaid, it.at),
+        It::PayoutRefused(it) => return end_refund(&it.purpose, RefundOutcome::NotPaid, 0, it.at),
         It::AssetRegistered(_)
         | It::LotAcquired(_)
         | It::LotLost(_)
         | It::Sold(_)
         | It::FeePaid(_)
+        | It::FeeReturned(_)
         | It::Revalued(_)
         | It::RevaluationReversed(_)
         | It::Frozen(_)
@@ -221,6 +230,7 @@ pub(super) fn from_holding(event: &holding::Event) -> Option<Command> {
         | It::DestinationAllowed(_)
         | It::DestinationRemoved(_)
         | It::PayoutSettled(_)
+        | It::PayoutUnsettled(_)
         | It::PayoutReturned(_) => return None,
     };
     Some(Command::Payout(command))
@@ -237,14 +247,15 @@ pub(super) fn from_payout(event: &payout::Event) -> Vec<Command> {
         }))],
         It::Completed(it) => {
             let (asset, payout_id) = (it.asset, it.payout_id.clone());
-            let settled = holding::SettlePayout { asset, payout_id, at: it.at };
+            let settled = holding::SettlePayout { asset, payout_id, times_orphaned: it.times_orphaned, at: it.at };
             ended(it, holding::Command::SettlePayout(settled), RefundOutcome::Completed)
         }
         It::Denied(it) | It::Cancelled(it) | It::Failed(it) => {
             let (asset, payout_id) = (it.asset, it.payout_id.clone());
-            let returned = holding::ReturnPayout { asset, payout_id, at: it.at };
+            let returned = holding::ReturnPayout { asset, payout_id, times_orphaned: it.times_orphaned, at: it.at };
             ended(it, holding::Command::ReturnPayout(returned), RefundOutcome::NotPaid)
         }
+        It::Orphaned(it) => orphaned(it),
         It::Requested(_)
         | It::Repriced(_)
         | It::ApprovalGiven(_)
@@ -259,22 +270,51 @@ fn ended(it: &payout::Ended, coins: holding::Command, outcome: RefundOutcome) ->
     let fee = it.fee.filter(|it| it.is_positive()).and_then(|fee| {
         Some(holding::Command::PayFee(holding::PayFee {
             asset: fee.currency().asset()?.id,
-            sale_id: SaleId::derived(&[
-                "payout",
-                it.payout_id.as_str(),
-                if outcome == RefundOutcome::Completed { "fee" } else { "failed" },
-            ]),
+            sale_id: fee_of(&it.payout_id, outcome, it.times_orphaned),
             amount: fee,
             payout_id: Some(it.payout_id.clone()),
             at: it.at,
         }))
     });
-    let refund = end_refund(&it.purpose, outcome, it.at);
+    let refund = end_refund(&it.purpose, outcome, it.times_orphaned, it.at);
     [coins].into_iter().chain(fee).map(Command::Holding).chain(refund).collect()
 }
 
+/// What is paid for a payout, once for each time that it gets into a block.
+fn fee_of(payout_id: &PayoutId, outcome: RefundOutcome, times_orphaned: u32) -> SaleId {
+    let what = if outcome == RefundOutcome::Completed { "fee" } else { "failed" };
+    match times_orphaned {
+        0 => SaleId::derived(&["payout", payout_id.as_str(), what]),
+        again => SaleId::derived(&["payout", payout_id.as_str(), what, &again.to_string()]),
+    }
+}
+
+/// The chain takes back the block that a payout was in: it is promised again, and its fee is not paid. The refund that it
+/// is stays given back until the payout fails; a transaction that was in one block mostly comes into another.
+fn orphaned(it: &payout::Orphaned) -> Vec<Command> {
+    let unsettled = holding::Command::UnsettlePayout(holding::UnsettlePayout {
+        asset: it.asset,
+        payout_id: it.payout_id.clone(),
+        completion: it.completion,
+        at: it.at,
+    });
+    let fee = it.fee.filter(|it| it.is_positive()).and_then(|fee| {
+        Some(holding::Command::ReturnFee(holding::ReturnFee {
+            asset: fee.currency().asset()?.id,
+            sale_id: fee_of(&it.payout_id, RefundOutcome::Completed, it.completion.saturating_sub(1)),
+            at: it.at,
+        }))
+    });
+    [unsettled].into_iter().chain(fee).map(Command::Holding).collect()
+}
+
 /// The invoice is told what became of its refund.
-fn end_refund(purpose: &holding::Purpose, outcome: RefundOutcome, at: Timestamp) -> Option<Command> {
+fn end_refund(
+    purpose: &holding::Purpose,
+    outcome: RefundOutcome,
+    times_orphaned: u32,
+    at: Timestamp,
+) -> Option<Command> {
     match purpose {
         holding::Purpose::Refund { invoice_id, refund_id, attempt, .. } => {
             Some(Command::Invoice(invoice::Command::EndRefund(invoice::EndRefund {
@@ -282,6 +322,7 @@ fn end_refund(purpose: &holding::Purpose, outcome: RefundOutcome, at: Timestamp)
                 refund_id: refund_id.clone(),
                 attempt: *attempt,
                 outcome,
+                times_orphaned,
                 at,
             })))
         }

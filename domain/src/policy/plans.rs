@@ -183,6 +183,7 @@ fn refunded(it: &plan::Refunded) -> Vec<Command> {
         commands.push(refund(&purchase, &it.refund_id, it.amount, RefundOrigin::Merchant));
     }
     commands.push(Command::Payment(payment::Command::ConfirmRefund(payment::ConfirmRefund {
+        is_of_invoice: false,
         payment_id: purchase,
         refund_id: it.refund_id.clone(),
         at,
@@ -229,6 +230,7 @@ pub(super) fn on_refusal(cause: &Event, refused: &Command) -> Option<Command> {
         return None;
     };
     Some(Command::Payment(payment::Command::FailRefund(payment::FailRefund {
+        is_of_invoice: false,
         payment_id: it.payment_id.clone(),
         refund_id: it.refund_id.clone(),
         reason: None,

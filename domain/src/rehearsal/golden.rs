@@ -10,7 +10,7 @@ use crate::wire;
 use std::path::Path;
 
 /// Short names of the stories, and what a merchant would have written.
-const NAMES: [(&str, &str); 24] = [
+const NAMES: [(&str, &str); 25] = [
     ("o-1", "order-2026-1001"),
     ("c-1", "customer-77"),
     ("l-1", "jacket"),
@@ -35,6 +35,7 @@ const NAMES: [(&str, &str); 24] = [
     ("y-2", "payout-2"),
     ("r-0", "refund-0"),
     ("r-2", "refund-2"),
+    ("r-3", "refund-3"),
 ];
 
 fn a_long_story() -> Stage {

@@ -20,6 +20,7 @@ fn kind_of(command: &Command) -> &'static str {
         Command::Payment(payment::Command::Refund(_)) => "refund",
         Command::Payment(payment::Command::Receive(_)) => "receive",
         Command::Payment(payment::Command::ConfirmRefund(_)) => "confirm the refund",
+        Command::Payment(payment::Command::FailRefund(_)) => "fail the refund",
         Command::Payment(payment::Command::RecordFee(_)) => "record the fee",
         Command::Payment(payment::Command::RecordPayout(_)) => "record the payout",
         Command::Plan(plan::Command::Approve(_)) => "approve",
@@ -35,6 +36,8 @@ fn kind_of(command: &Command) -> &'static str {
         Command::Holding(holding::Command::Acquire(_)) => "acquire",
         Command::Holding(holding::Command::Lose(_)) => "lose",
         Command::Holding(holding::Command::PayFee(_)) => "pay the fee",
+        Command::Holding(holding::Command::ReturnFee(_)) => "return the fee",
+        Command::Holding(holding::Command::UnsettlePayout(_)) => "unsettle",
         Command::Holding(holding::Command::RequestPayout(_)) => "request the payout",
         Command::Holding(holding::Command::TakePayout(_)) => "take",
         Command::Holding(holding::Command::SettlePayout(_)) => "settle",
@@ -84,6 +87,7 @@ fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
         ("invoice-settlement-reversed.v1", vec!["reverse the capture"]),
         ("invoice-refund-requested.v1", vec!["request the payout"]),
         ("invoice-refund-ended.v1", vec!["confirm the refund"]),
+        ("invoice-refund-withdrawn.v1", vec!["fail the refund"]),
         ("deposit-seen.v1", vec!["record the deposit", "mark the address"]),
         ("deposit-confirmed.v1", vec!["acquire", "record the deposit"]),
         ("deposit-orphaned.v1", vec!["lose", "record the deposit"]),
@@ -99,6 +103,7 @@ fn money_that_moves_is_told_to_its_order_and_freed_money_to_its_payment() {
         ("payout-cancelled.v1", vec!["return"]),
         ("payout-completed.v1", vec!["settle", "pay the fee", "end the refund"]),
         ("payout-failed.v1", vec!["return"]),
+        ("payout-orphaned.v1", vec!["unsettle", "return the fee"]),
     ];
     for kind in wire::KINDS {
         let event = stored(kind);

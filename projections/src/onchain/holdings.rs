@@ -164,9 +164,12 @@ impl HoldingRow {
             It::PayoutRefused(it) => it.amount.currency(),
             It::Sold(it) => it.amount.currency(),
             It::FeePaid(it) => it.amount.currency(),
+            It::FeeReturned(it) => it.amount.currency(),
             It::Frozen(it) | It::Unfrozen(it) => it.amount.currency(),
             It::PayoutReserved(it) | It::PayoutRepriced(it) => it.amount.currency(),
-            It::PayoutTaken(it) | It::PayoutSettled(it) | It::PayoutReturned(it) => it.amount.currency(),
+            It::PayoutTaken(it) | It::PayoutSettled(it) | It::PayoutUnsettled(it) | It::PayoutReturned(it) => {
+                it.amount.currency()
+            }
             It::Revalued(it) => it.held.amount.currency(),
             // These say no amount, and the asset was registered before.
             It::RevaluationReversed(_)
@@ -234,6 +237,7 @@ impl HoldingRow {
             | It::LotLost(_)
             | It::Sold(_)
             | It::FeePaid(_)
+            | It::FeeReturned(_)
             | It::RevaluationReversed(_)
             | It::PayoutReserved(_)
             | It::PayoutRefused(_)
@@ -241,6 +245,7 @@ impl HoldingRow {
             | It::PayoutTaken(_)
             | It::PayoutWithheld(_)
             | It::PayoutSettled(_)
+            | It::PayoutUnsettled(_)
             | It::PayoutReturned(_) => (),
         }
         Ok(())

@@ -210,6 +210,7 @@ impl StreamRow for InvoiceRow {
             It::RefundOwed(it) => row.owes(it),
             It::RefundRequested(it) => row.gives_back(it),
             It::RefundEnded(it) => row.gave_back(it),
+            It::RefundWithdrawn(it) => row.gives_up(it),
             It::Opened(_) | It::SettlementReversed(_) | It::Expired(_) | It::Closed(_) => (),
         }
         Ok(())

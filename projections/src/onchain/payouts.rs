@@ -80,6 +80,9 @@ pub struct PayoutRow {
     pub fee_asset: Option<String>,
     /// Whether that is more than the rules want.
     pub is_over_fee_cap: bool,
+    /// How often it got onto the chain: more than once where a chain took it back. It is there while its state is
+    /// `completed`.
+    pub completions: i64,
     /// Who ended it, where somebody did.
     pub ended_by: Option<String>,
     /// Why it ended.
@@ -129,6 +132,7 @@ table_row!(
         fee,
         fee_asset,
         is_over_fee_cap,
+        completions,
         ended_by,
         ended_reason,
         withheld,
@@ -170,7 +174,11 @@ impl StreamRow for PayoutRow {
             It::Broadcast(it) | It::Replaced(it) => row.sent(it),
             It::Denied(it) => row.ended(PayoutState::Denied, it),
             It::Cancelled(it) => row.ended(PayoutState::Cancelled, it),
-            It::Completed(it) => row.ended(PayoutState::Completed, it),
+            It::Completed(it) => {
+                row.completions = i64::from(it.times_orphaned) + 1;
+                row.ended(PayoutState::Completed, it);
+            }
+            It::Orphaned(_) => row.is_on_no_chain(),
             It::Failed(it) => row.ended(PayoutState::Failed, it),
         }
         Ok(())
@@ -214,6 +222,7 @@ impl PayoutRow {
             fee: None,
             fee_asset: None,
             is_over_fee_cap: false,
+            completions: 0,
             ended_by: None,
             ended_reason: None,
             withheld: None,
@@ -243,6 +252,7 @@ static LISTING: Listing = Listing {
         Field::of("requested_by", Kind::Text),
         Field::of("transaction", Kind::Text),
         Field::of("is_over_fee_cap", Kind::Flag),
+        Field::of("completions", Kind::Integer),
         Field::sorted("requested_at", Kind::Timestamp),
         Field::nullable("ended_at", Kind::Timestamp),
         Field::sorted("updated_at", Kind::Timestamp),

@@ -115,6 +115,7 @@ async fn a_split_tender_is_fulfilled_cancelled_returned_and_refunded() {
     assert_eq!((voucher.refunds[0].origin, voucher.refunds[0].state), (RefundOrigin::Order, RefundState::Pending));
     let refund = refund_id(&voucher, 0);
     shop.does(pay(payment::Command::ConfirmRefund(payment::ConfirmRefund {
+        is_of_invoice: false,
         payment_id: id("p-voucher"),
         refund_id: refund,
         at,
@@ -138,6 +139,7 @@ async fn a_split_tender_is_fulfilled_cancelled_returned_and_refunded() {
     // The refund of the return does not arrive: the money is the customer's credit again.
     let refund = refund_id(&shop.payment("p-voucher").await, 1);
     shop.does(pay(payment::Command::FailRefund(payment::FailRefund {
+        is_of_invoice: false,
         payment_id: id("p-voucher"),
         refund_id: refund,
         reason: Some(text("voucher closed")),
@@ -330,7 +332,13 @@ async fn a_statement_says_what_a_customer_owes_and_why() {
     shop.does(cancel("o-1", "x-1", &[("l-1", 1)], cancelled_at)).await;
     let failed_at = shop.ledger.now();
     let refund = refund_id(&shop.payment("p-1").await, 0);
-    let failed = payment::FailRefund { payment_id: id("p-1"), refund_id: refund, reason: None, at: failed_at };
+    let failed = payment::FailRefund {
+        is_of_invoice: false,
+        payment_id: id("p-1"),
+        refund_id: refund,
+        reason: None,
+        at: failed_at,
+    };
     shop.does(pay(payment::Command::FailRefund(failed))).await;
     shop.does(place("o-2", "c-1", vec![line("l-1", 1, "500 JPY")], failed_at)).await;
     shop.does(place("o-3", "c-2", vec![line("l-1", 1, "9.00 EUR")], failed_at)).await;

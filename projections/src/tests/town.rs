@@ -112,6 +112,7 @@ fn scene(ledger: &mut Ledger, dice: &mut Dice, order: u64, step: u64) -> Vec<(St
                 fulfil(&order_id, "f-2", &[("l-1", 1)], at)
             },
             pay(payment::Command::ConfirmRefund(payment::ConfirmRefund {
+                is_of_invoice: false,
                 payment_id: id(&card),
                 refund_id: id("rf-1"),
                 at,
@@ -139,6 +140,7 @@ fn scene(ledger: &mut Ledger, dice: &mut Dice, order: u64, step: u64) -> Vec<(St
                 at,
             })),
             pay(payment::Command::FailRefund(payment::FailRefund {
+                is_of_invoice: false,
                 payment_id: id(&other),
                 refund_id: id("rf-1"),
                 reason: None,

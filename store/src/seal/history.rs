@@ -4,6 +4,8 @@
 //! Payloads and metadata are JSON texts and stand here as strings, whose characters are their exact bytes; what is no
 //! text stands as base64.
 
+mod plain;
+
 use super::keys::KeysText;
 use super::leaf::Leaf;
 use base64::Engine;
@@ -82,6 +84,27 @@ impl<'a> From<&Leaf<'a>> for Line<'a> {
     }
 }
 
+/// Reads lines with events, one after the other, into room of its own.
+#[derive(Debug, Default)]
+pub struct Lines {
+    payload: Vec<u8>,
+    metadata: Vec<u8>,
+}
+
+impl Lines {
+    /// Lends the event of a line; none where a payload or metadata stand twice or not at all. A line as this program
+    /// writes them is read in one go; whatever looks otherwise is read by the rules of JSON.
+    ///
+    /// # Errors
+    /// The line is no event.
+    pub fn read<T>(&mut self, line: &[u8], look: impl FnOnce(&Leaf<'_>) -> T) -> serde_json::Result<Option<T>> {
+        match plain::leaf(line, &mut self.payload, &mut self.metadata) {
+            Some(leaf) => Ok(Some(look(&leaf))),
+            None => serde_json::from_slice::<Line<'_>>(line).map(|line| line.leaf(look)),
+        }
+    }
+}
+
 /// Bytes as a text, or as base64 where they are none.
 fn written(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<String>) {
     match std::str::from_utf8(bytes) {
@@ -140,6 +163,8 @@ mod tests {
             };
             let text = serde_json::to_string(&Line::from(&leaf)).unwrap();
             assert!(!text.contains('\n'));
+            let mut lines = Lines::default();
+            lines.read(text.as_bytes(), |read| assert_eq!(*read, leaf)).unwrap().unwrap();
             let line: Line<'_> = serde_json::from_str(&text).unwrap();
             line.leaf(|read| assert_eq!(*read, leaf)).unwrap();
         }

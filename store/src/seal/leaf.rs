@@ -11,6 +11,11 @@ pub const VERSION: u8 = 1;
 /// What an entry may have, because tlog-tiles counts its bytes in 16 bits.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
 
+/// Where the names begin in an entry: after its version, three numbers, an id and two hashes.
+const NAMES_AT: usize = 1 + 3 * 8 + 16 + 2 * 32;
+/// The bytes of a name's length.
+const LENGTH_BYTES: usize = 2;
+
 /// An event, as far as its leaf covers it, without owning anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leaf<'a> {
@@ -67,6 +72,12 @@ impl<'a> Leaf<'a> {
             return Err(TooLong { position: self.position });
         }
         Ok(())
+    }
+
+    /// Merchant, category and name as an entry that was just written has them: what tells streams apart.
+    pub(super) fn stream_in<'e>(&self, entry: &'e [u8]) -> &'e [u8] {
+        let end = entry.len().saturating_sub(LENGTH_BYTES + self.kind.len());
+        entry.get(NAMES_AT..end).unwrap_or_default()
     }
 
     /// The hash of the leaf; `scratch` saves an allocation for each.

@@ -2,11 +2,11 @@
 //!
 //! It takes events from wherever they come, a database or a file, and trusts nothing about them.
 
-use super::leaf::Leaf;
+use super::leaf::{Leaf, TooLong};
 use super::tree::{Frontier, Hash, Tile};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::ops::ControlFlow;
 
 /// How many findings of a kind are told one by one; the others are counted.
@@ -64,7 +64,7 @@ pub struct Claim {
 #[derive(Debug, Default)]
 pub struct Recount {
     frontier: Frontier,
-    scratch: Vec<u8>,
+    counter: Counter,
     claims: BTreeMap<u64, Vec<Claim>>,
     /// The size of the last tree whose claim held.
     held: u64,
@@ -121,28 +121,45 @@ impl Recount {
         self.frontier.partial_tiles()
     }
 
+    /// What finds out of events what counting needs, in as many threads as one likes.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        self.counter.clone()
+    }
+
     /// Counts the next event, gives its hash to `look`, and the tiles that it fills to `full`. It breaks where nothing
     /// that follows could be compared with anything.
     pub fn take(&mut self, leaf: &Leaf<'_>, full: &mut Vec<Tile>, look: impl FnOnce(Hash)) -> ControlFlow<()> {
-        let last = self.frontier.size();
-        if u64::try_from(leaf.position) != Ok(last + 1) {
-            let detail = format!("after position {last} comes {}: the history has a hole", leaf.position);
-            self.findings.add("hole", Some(leaf.position), detail);
+        let counted = self.counter.count(leaf);
+        self.add(counted, full, look, || format!("{}/{}", leaf.category, leaf.name))
+    }
+
+    /// The same for an event that was looked at already; `stream` names its stream, where that has to be said.
+    pub fn add(
+        &mut self,
+        counted: Counted,
+        full: &mut Vec<Tile>,
+        look: impl FnOnce(Hash),
+        stream: impl FnOnce() -> String,
+    ) -> ControlFlow<()> {
+        let (last, Counted { position, revision, .. }) = (self.frontier.size(), counted);
+        if u64::try_from(position) != Ok(last + 1) {
+            let detail = format!("after position {last} comes {position}: the history has a hole");
+            self.findings.add("hole", Some(position), detail);
             return ControlFlow::Break(());
         }
-        let hash = match leaf.hash(&mut self.scratch) {
+        let hash = match counted.hash {
             Ok(hash) => hash,
             Err(error) => {
-                self.findings.add("too_long", Some(leaf.position), error.to_string());
+                self.findings.add("too_long", Some(position), error.to_string());
                 return ControlFlow::Break(());
             }
         };
-        if let Err(expected) = self.revisions.take(leaf) {
-            let detail = format!(
-                "position {} has revision {} of {}/{}, where revision {expected} has to be",
-                leaf.position, leaf.revision, leaf.category, leaf.name
-            );
-            self.findings.add("revision", Some(leaf.position), detail);
+        if let Err(expected) = self.revisions.take(counted.stream, revision) {
+            let stream = stream();
+            let detail =
+                format!("position {position} has revision {revision} of {stream}, where revision {expected} has to be");
+            self.findings.add("revision", Some(position), detail);
         }
         look(hash);
         self.frontier.push(hash, full);
@@ -178,26 +195,85 @@ impl Recount {
     }
 }
 
-/// The last revision of every stream, in 16 bytes a stream: names are hashed with keys that nobody knows, so that two
-/// streams are taken for one less than once in the lifetime of the universe.
+/// What counting needs of an event. It is the same whatever came before.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    position: i64,
+    revision: i64,
+    stream: StreamHash,
+    hash: Result<Hash, TooLong>,
+}
+
+/// Finds out of an event what counting needs: the hash of its leaf, and which stream it is of.
+#[derive(Debug, Clone, Default)]
+pub struct Counter {
+    states: [RandomState; 2],
+    scratch: Vec<u8>,
+}
+
+impl Counter {
+    /// Looks at an event.
+    pub fn count(&mut self, leaf: &Leaf<'_>) -> Counted {
+        let hash = leaf.hash(&mut self.scratch);
+        let stream = StreamHash::of(leaf.stream_in(&self.scratch), &self.states);
+        Counted { position: leaf.position, revision: leaf.revision, stream, hash }
+    }
+}
+
+/// A stream, by 96 bits of hashes with keys that nobody knows, so that two streams are taken for one less than once in the
+/// lifetime of the universe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct StreamHash([u32; 3]);
+
+impl StreamHash {
+    fn of(name: &[u8], [one, other]: &[RandomState; 2]) -> Self {
+        let [a, b, c, d, e, f, g, h] = one.hash_one(name).to_le_bytes();
+        let [i, j, k, l, ..] = other.hash_one(name).to_le_bytes();
+        Self([[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_le_bytes))
+    }
+}
+
+impl std::hash::Hash for StreamHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [low, high, _] = self.0;
+        state.write_u64(u64::from(high) << u32::BITS | u64::from(low));
+    }
+}
+
+/// Leaves a number that is a keyed hash already as it is.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    /// Only numbers come here.
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// The last revision of every stream, in 16 bytes a stream.
 #[derive(Debug, Default)]
 struct Revisions {
-    states: [RandomState; 2],
-    last: HashMap<[u32; 3], u32>,
+    last: HashMap<StreamHash, u32, BuildHasherDefault<AsItIs>>,
 }
 
 impl Revisions {
     /// The revision that should have come, where another one did.
-    fn take(&mut self, leaf: &Leaf<'_>) -> Result<(), i64> {
-        let name = (leaf.merchant, leaf.category, leaf.name);
-        let [one, other] = &self.states;
-        let [a, b, c, d, e, f, g, h] = one.hash_one(name).to_le_bytes();
-        let [i, j, k, l, ..] = other.hash_one(name).to_le_bytes();
-        let key = [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(u32::from_le_bytes);
-        let last = self.last.entry(key).or_default();
+    fn take(&mut self, stream: StreamHash, revision: i64) -> Result<(), i64> {
+        let last = self.last.entry(stream).or_default();
         let expected = i64::from(*last) + 1;
         // From the one that is there on, so that one hole is one finding.
-        *last = u32::try_from(leaf.revision).unwrap_or(u32::MAX);
-        if leaf.revision == expected { Ok(()) } else { Err(expected) }
+        *last = u32::try_from(revision).unwrap_or(u32::MAX);
+        if revision == expected { Ok(()) } else { Err(expected) }
     }
 }

@@ -1,15 +1,14 @@
 //! The books, kept again from the entries in the history.
 
 use super::periods::Periods;
-use chrono::DateTime;
-use mizan_domain::entry::Posting;
+use chrono::{DateTime, NaiveDate, Utc};
+use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
-use mizan_domain::{Account, Currency, Money};
+use mizan_domain::{Account, Currency, Money, period};
+use mizan_store::recorded::understood;
 use mizan_store::seal::recount::Findings;
 use mizan_store::seal::{Keys, Leaf};
-use mizan_store::{Position, Recorded, Stored};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// What went to the debit and to the credit of an account, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,26 +36,30 @@ impl Books {
 
     /// Books the entry of an event. One that nobody can read, or whose entry does not balance, is a finding.
     pub(super) fn take(&mut self, leaf: &Leaf<'_>, findings: &mut Findings) {
-        let recorded = stored(leaf).and_then(|it| Recorded::try_from(it).map_err(|error| error.to_string()));
-        let recorded = match recorded {
-            Ok(recorded) => recorded,
-            Err(why) => return findings.add("unreadable", Some(leaf.position), why),
-        };
-        self.book(&recorded);
-        self.periods.take(recorded, findings);
+        self.add(leaf.position, Understood::of(leaf), findings);
     }
 
-    fn book(&mut self, recorded: &Recorded) {
-        let Some(entry) = recorded.event.entry() else { return };
-        self.entries += 1;
-        for posting in entry.postings() {
-            let amount = posting.signed();
-            let key = (recorded.metadata.merchant_id.clone(), posting.account().clone(), amount.currency());
-            let turnover = self.accounts.entry(key).or_default();
-            match posting {
-                Posting::Debit { .. } => turnover.debits += amount.minor(),
-                Posting::Credit { .. } => turnover.credits -= amount.minor(),
+    /// The same for an event that was looked at already.
+    pub(super) fn add(&mut self, position: i64, read: Result<Understood, String>, findings: &mut Findings) {
+        let read = match read {
+            Ok(read) => read,
+            Err(why) => return findings.add("unreadable", Some(position), why),
+        };
+        match read {
+            Understood::Nothing => (),
+            Understood::Posted(it) => {
+                self.entries += 1;
+                for leg in &it.legs {
+                    let key = (it.merchant.clone(), leg.account.clone(), leg.currency);
+                    let turnover = self.accounts.entry(key).or_default();
+                    match leg.minor {
+                        ..0 => turnover.credits -= leg.minor,
+                        0.. => turnover.debits += leg.minor,
+                    }
+                }
+                self.periods.post(it);
             }
+            Understood::Closed(merchant, closed) => self.periods.check(&merchant, position, &closed, findings),
         }
     }
 
@@ -75,18 +78,57 @@ impl Books {
     }
 }
 
-fn stored(leaf: &Leaf<'_>) -> Result<Stored, String> {
-    let at = DateTime::from_timestamp_micros(leaf.recorded_at_us);
-    Ok(Stored {
-        position: Position::new(leaf.position),
-        merchant_id: leaf.merchant.to_owned(),
-        category: leaf.category.to_owned(),
-        name: leaf.name.to_owned(),
-        revision: leaf.revision,
-        event_id: Uuid::from_bytes(leaf.event_id),
-        kind: leaf.kind.to_owned(),
-        recorded_at: at.ok_or_else(|| format!("the event at position {} has no time", leaf.position))?,
-        payload: leaf.payload.to_vec(),
-        metadata: leaf.metadata.to_vec(),
-    })
+/// What the books need of an event. It is the same whatever came before, so that several threads can find it out.
+#[derive(Debug)]
+pub(super) enum Understood {
+    /// It moves no money.
+    Nothing,
+    /// It has an entry.
+    Posted(Posted),
+    /// A period is closed.
+    Closed(MerchantId, Box<period::Closed>),
+}
+
+/// An entry, on the day that it counts for.
+#[derive(Debug)]
+pub(super) struct Posted {
+    pub(super) position: i64,
+    pub(super) merchant: MerchantId,
+    pub(super) day: NaiveDate,
+    pub(super) legs: Vec<Leg>,
+}
+
+/// A leg of an entry, in minor units; debits are positive.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) account: Account,
+    pub(super) currency: Currency,
+    pub(super) minor: i128,
+}
+
+impl Understood {
+    /// Reads an event, all of it.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    pub(super) fn of(leaf: &Leaf<'_>) -> Result<Self, String> {
+        if DateTime::<Utc>::from_timestamp_micros(leaf.recorded_at_us).is_none() {
+            return Err(format!("the event at position {} has no time", leaf.position));
+        }
+        let (metadata, event) = understood(leaf).map_err(|error| error.to_string())?;
+        if let Event::Period(period::Event::Closed(it)) = event {
+            return Ok(Self::Closed(metadata.merchant_id, Box::new(it)));
+        }
+        let Some(entry) = event.entry() else { return Ok(Self::Nothing) };
+        let leg = |it: &mizan_domain::entry::Posting| {
+            let amount = it.signed();
+            Leg { account: it.account().clone(), currency: amount.currency(), minor: amount.minor() }
+        };
+        Ok(Self::Posted(Posted {
+            position: leaf.position,
+            merchant: metadata.merchant_id,
+            day: event.effective_on(),
+            legs: entry.postings().iter().map(leg).collect(),
+        }))
+    }
 }

@@ -1,11 +1,9 @@
 //! Closed periods: whether each trial balance is what the entries before it come to, and whether it was signed.
 
-use super::books::Key;
+use super::books::{Key, Posted};
 use chrono::{Days, NaiveDate};
-use mizan_domain::event::Event;
 use mizan_domain::id::MerchantId;
 use mizan_domain::{Money, period};
-use mizan_store::Recorded;
 use mizan_store::seal::Keys;
 use mizan_store::seal::recount::Findings;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +17,7 @@ const KEPT_BACK_MAX: usize = 20_000;
 pub(super) struct Periods {
     /// The keys of the history; none where nothing was ever sealed.
     keys: Option<Keys>,
-    kept_back: VecDeque<Recorded>,
+    kept_back: VecDeque<Posted>,
     /// The last position that is not kept back any more.
     counted: i64,
     merchants: BTreeMap<MerchantId, Ledger>,
@@ -42,32 +40,35 @@ impl Periods {
         Self { keys, ..Self::default() }
     }
 
-    /// Takes an event, in order.
-    pub(super) fn take(&mut self, recorded: Recorded, findings: &mut Findings) {
-        if let Event::Period(period::Event::Closed(it)) = &recorded.event {
-            return self.check(&recorded, it, findings);
-        }
-        if recorded.event.entry().is_none() {
-            return;
-        }
-        self.kept_back.push_back(recorded);
+    /// Takes an event with an entry, in order.
+    pub(super) fn post(&mut self, posted: Posted) {
+        self.kept_back.push_back(posted);
         if self.kept_back.len() > KEPT_BACK_MAX
             && let Some(first) = self.kept_back.pop_front()
         {
-            self.counted = first.position.number();
-            self.merchants.entry(first.metadata.merchant_id.clone()).or_default().post(&first);
+            self.counted = first.position;
+            match self.merchants.get_mut(&first.merchant) {
+                Some(ledger) => ledger.post(&first),
+                None => self.merchants.entry(first.merchant.clone()).or_default().post(&first),
+            }
         }
     }
 
-    fn check(&mut self, recorded: &Recorded, closed: &period::Closed, findings: &mut Findings) {
+    /// Takes the closing of a period, in order.
+    pub(super) fn check(
+        &mut self,
+        merchant: &MerchantId,
+        position: i64,
+        closed: &period::Closed,
+        findings: &mut Findings,
+    ) {
         self.closed += 1;
-        let (merchant, position) = (&recorded.metadata.merchant_id, recorded.position.number());
         let through = i64::try_from(closed.statement.through).unwrap_or(i64::MAX);
         if through >= position || through < self.counted {
             let detail = format!("the period until {} counts what was recorded up to {through}", closed.until);
             return findings.add("period_position", Some(position), detail);
         }
-        let of_it = |it: &Recorded| it.metadata.merchant_id == *merchant && it.position.number() <= through;
+        let of_it = |it: &Posted| it.merchant == *merchant && it.position <= through;
         let (now, later): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.kept_back).into_iter().partition(of_it);
         self.kept_back = later;
         let ledger = self.merchants.entry(merchant.clone()).or_default();
@@ -108,17 +109,13 @@ impl Periods {
 }
 
 impl Ledger {
-    fn post(&mut self, recorded: &Recorded) {
-        let Some(entry) = recorded.event.entry() else { return };
-        let position = recorded.position.number();
-        let closed = self.closings.iter().filter(|(through, _)| *through < position).map(|(_, until)| *until).max();
+    fn post(&mut self, it: &Posted) {
+        let closed = self.closings.iter().filter(|(through, _)| *through < it.position).map(|(_, until)| *until).max();
         let opens = closed.and_then(|it| it.checked_add_days(Days::new(1)));
-        let day = opens.map_or(recorded.event.effective_on(), |opens| opens.max(recorded.event.effective_on()));
+        let day = opens.map_or(it.day, |opens| opens.max(it.day));
         let sums = self.open.entry(day).or_default();
-        for it in entry.postings() {
-            let amount = it.signed();
-            let key = (recorded.metadata.merchant_id.clone(), it.account().clone(), amount.currency());
-            *sums.entry(key).or_default() += amount.minor();
+        for leg in &it.legs {
+            *sums.entry((it.merchant.clone(), leg.account.clone(), leg.currency)).or_default() += leg.minor;
         }
     }
 

@@ -1,22 +1,19 @@
 //! `mizan audit verify`: an exported history, checked with nothing but a verifier key and checkpoints kept outside.
 
 use super::books::Books;
+use super::lines::{self, Chunk, Reader, Said};
 use super::{Failure, kept, print_findings, progress_bar};
 use crate::cli::{grouped, per_second, say};
-use mizan_store::seal::history::{First, Last, Line, VERSION};
+use mizan_store::seal::history::{First, VERSION};
 use mizan_store::seal::recount::{Claim, Findings, Recount};
-use mizan_store::seal::{Checkpoint, Keys, VerifierKey};
+use mizan_store::seal::{Checkpoint, Keys, Tile, VerifierKey};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
-
-const BUFFER_BYTES: usize = 1 << 20;
-/// A line is an event, and events are far smaller.
-const LINE_BYTES_MAX: u64 = 16 << 20;
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Args {
@@ -57,7 +54,7 @@ struct Verdict {
 
 /// Whether everything holds.
 pub(super) fn run(args: Args) -> Result<bool, Failure> {
-    let (input, bytes): (Box<dyn Read>, u64) = if args.history.as_os_str() == "-" {
+    let (input, bytes): (Box<dyn Read + Send>, u64) = if args.history.as_os_str() == "-" {
         (Box::new(std::io::stdin()), 0)
     } else {
         let unreadable = |error| format!("{} cannot be read: {error}", args.history.display());
@@ -66,11 +63,11 @@ pub(super) fn run(args: Args) -> Result<bool, Failure> {
         (Box::new(file), bytes)
     };
     let begun = Instant::now();
-    let mut reader = Reader { lines: BufReader::with_capacity(BUFFER_BYTES, input), line: Vec::new(), read: 0 };
+    let mut reader = Reader::new(input);
     let mut recount = Recount::new();
     let (keys, sealed) = first_line(&mut reader, &args, &mut recount)?;
     let mut books = Books::signed_by(Some(keys));
-    events(&mut reader, bytes, &mut recount, &mut books)?;
+    events(reader, bytes, &mut recount, &mut books)?;
     recount.finish();
     if sealed.is_some_and(|size| size < recount.size()) {
         let (size, sealed) = (recount.size(), sealed.unwrap_or_default());
@@ -100,25 +97,9 @@ pub(super) fn run(args: Args) -> Result<bool, Failure> {
     Ok(verdict.holds)
 }
 
-struct Reader {
-    lines: BufReader<Box<dyn Read>>,
-    line: Vec<u8>,
-    read: u64,
-}
-
-impl Reader {
-    /// The next line; empty at the end.
-    fn next(&mut self) -> Result<&[u8], Failure> {
-        self.line.clear();
-        let read = self.lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line)?;
-        self.read += u64::try_from(read)?;
-        Ok(self.line.trim_ascii_end())
-    }
-}
-
 /// The keys and the checkpoint of the file, held against what the auditor knows.
 fn first_line(reader: &mut Reader, args: &Args, recount: &mut Recount) -> Result<(Keys, Option<u64>), Failure> {
-    let first: First = serde_json::from_slice(reader.next()?)
+    let first: First = serde_json::from_slice(&reader.first_line()?)
         .map_err(|error| format!("the file does not begin like an exported history: {error}"))?;
     if first.mizan_history != VERSION {
         return Err(format!("the file has version {}, this program reads {VERSION}", first.mizan_history).into());
@@ -161,47 +142,42 @@ fn claim(keys: &Keys, note: &str, place: &str, recount: &mut Recount) -> Option<
     }
 }
 
-fn events(reader: &mut Reader, bytes: u64, recount: &mut Recount, books: &mut Books) -> Result<(), Failure> {
+/// Counts and books every event, in order; other threads read them and find out their hashes meanwhile.
+fn events(reader: Reader, bytes: u64, recount: &mut Recount, books: &mut Books) -> Result<(), Failure> {
     let bar = progress_bar(bytes, "bytes");
     let mut full = Vec::new();
-    loop {
-        let number = recount.size() + 2;
-        let text = reader.next()?;
-        if text.is_empty() {
-            recount.findings.add("broken_off", None, format!("line {number} is missing: the file breaks off"));
-            break;
-        }
-        let line = match serde_json::from_slice::<Line<'_>>(text) {
-            Ok(line) => line,
-            Err(error) => {
-                match serde_json::from_slice::<Last>(text) {
-                    Ok(last) if last.end_after == recount.size() => (),
-                    Ok(_) | Err(_) => {
-                        recount.findings.add("bad_line", None, format!("line {number} is no event: {error}"));
-                    }
-                }
-                break;
-            }
-        };
-        let took = line.leaf(|leaf| {
-            books.take(leaf, &mut recount.findings);
-            recount.take(leaf, &mut full, |_| ())
-        });
-        full.clear();
-        match took {
-            Some(ControlFlow::Continue(())) => (),
-            Some(ControlFlow::Break(())) => break,
-            None => {
-                recount.findings.add("bad_line", None, format!("line {number} has no payload, or two"));
-                break;
-            }
-        }
-        if number.is_multiple_of(10_000) {
-            bar.set_position(reader.read);
-        }
-    }
+    let told = lines::each(reader, &recount.counter(), |chunk| {
+        bar.set_position(chunk.read);
+        let mut said = std::mem::take(&mut chunk.said).into_iter().enumerate();
+        said.try_for_each(|(nth, said)| take(said, (&*chunk, nth), recount, books, &mut full))
+    });
     bar.finish_and_clear();
-    Ok(())
+    told
+}
+
+/// Takes what a line says. It breaks at the last one, and where nothing that follows could be compared with anything.
+fn take(
+    said: Said,
+    (chunk, nth): (&Chunk, usize),
+    recount: &mut Recount,
+    books: &mut Books,
+    full: &mut Vec<Tile>,
+) -> ControlFlow<()> {
+    let number = recount.size() + 2;
+    let (code, detail) = match said {
+        Said::Event { position, counted, read } => {
+            books.add(position, read, &mut recount.findings);
+            full.clear();
+            return recount.add(counted, full, |_| (), || chunk.stream(nth));
+        }
+        Said::End { after } if after == recount.size() => return ControlFlow::Break(()),
+        Said::End { .. } => ("bad_line", format!("line {number} is no event: {}", chunk.why_no_event(nth))),
+        Said::NoEvent(error) => ("bad_line", format!("line {number} is no event: {error}")),
+        Said::NoPayload => ("bad_line", format!("line {number} has no payload, or two")),
+        Said::Nothing => ("broken_off", format!("line {number} is missing: the file breaks off")),
+    };
+    recount.findings.add(code, None, detail);
+    ControlFlow::Break(())
 }
 
 fn print(verdict: &Verdict) {

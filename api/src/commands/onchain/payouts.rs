@@ -3,7 +3,7 @@
 mod deciding;
 
 pub(in crate::commands) use deciding::{
-    ApprovePayout, BroadcastPayout, CancelPayout, CompletePayout, DenyPayout, FailPayout,
+    ApprovePayout, BroadcastPayout, CancelPayout, CompletePayout, DenyPayout, FailPayout, OrphanPayout,
 };
 
 use super::holdings::about_asset;

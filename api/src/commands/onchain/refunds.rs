@@ -3,8 +3,8 @@
 use super::invoices::stream_of;
 use super::{Said, address, later};
 use crate::asking::{Asking, Known, Needs, RateNeeded};
-use crate::commands::Incomplete;
 use crate::commands::read::{Amount, Checked, Fault, When, at, optional};
+use crate::commands::{Asked, Incomplete};
 use chrono::{DateTime, Utc};
 use mizan_domain::Currency;
 use mizan_domain::event::Command;
@@ -109,6 +109,36 @@ impl Incomplete for RefundInvoice {
             };
             Ok(Command::Invoice(invoice::Command::Refund(Box::new(asked))))
         }))
+    }
+}
+
+/// A refund that the invoice's payment owes is not to go back on the chain: it becomes the customer's credit. A payout that is
+/// made for it has to end first.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::commands) struct WithdrawRefund {
+    /// The invoice.
+    #[schema(value_type = String, example = "i-1")]
+    invoice_id: Checked<InvoiceId>,
+    /// That of `refund-payment`.
+    #[schema(value_type = String, example = "r-1")]
+    refund_id: Checked<RefundId>,
+    /// Why.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Checked<Text>>,
+    /// When; now, if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurred_at: Option<When>,
+}
+
+impl Asked for WithdrawRefund {
+    const SUMMARY: &'static str = "Give up a refund that an invoice owes";
+
+    fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault> {
+        let (invoice_id, refund_id, reason) = (self.invoice_id.0, self.refund_id.0, optional(self.reason));
+        let at = at(self.occurred_at, now)?;
+        let asked = invoice::WithdrawRefund { invoice_id, refund_id, reason, at };
+        Ok(Command::Invoice(invoice::Command::WithdrawRefund(asked)))
     }
 }
 

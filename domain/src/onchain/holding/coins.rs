@@ -123,6 +123,38 @@ impl Holding {
         })])
     }
 
+    /// The block that had taken it is gone: the coins come back to their places.
+    pub(super) fn return_fee(&self, asked: &ReturnFee) -> Result<Vec<Event>, Refusal> {
+        let Some(paid) = self.fees.get(&asked.sale_id) else { return Ok(Vec::new()) };
+        let (asset, currency) = (paid.amount.currency(), paid.cost.currency());
+        let (draft, realised) = self.given_back(asset, currency, &paid.lots);
+        Ok(vec![Event::FeeReturned(FeeReturned {
+            asset: paid.asset,
+            sale_id: paid.sale_id.clone(),
+            amount: paid.amount,
+            payout_id: paid.payout_id.clone(),
+            held: self.held(&draft, 0, asset, currency),
+            lots: draft.into_changes(),
+            realised: Money::of_minor(realised, currency),
+            entry: paid.entry.mirrored().and(books::gained(paid.cost, realised))?,
+            at: asked.at,
+        })])
+    }
+
+    /// Coins that had been taken come back to their places. They may fill a gap that a reorg has made meanwhile; what that
+    /// gains is beside them.
+    pub(super) fn given_back(&self, asset: Currency, currency: Currency, taken: &[LotChange]) -> (Draft, i128) {
+        let mut draft = self.draft(asset, currency);
+        let mut cost = 0;
+        for lot in taken {
+            draft.add(&lot.lot_id, lot.nth, -lot.amount.minor(), -lot.cost.minor(), self.cost_basis());
+            cost -= lot.cost.minor();
+        }
+        let before = self.pools.get(&currency).map_or(0, Pool::cost);
+        let realised = draft.pool().cost() - before - cost;
+        (draft, realised)
+    }
+
     /// The currency of the books; of an asset that nobody has registered, the one in which it came.
     fn books_currency(&self) -> Result<Currency, Refusal> {
         let registered = self.registered.as_ref().map(|(_, settings)| settings.books);

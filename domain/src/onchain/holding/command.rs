@@ -22,6 +22,8 @@ pub enum Command {
     Sell(Sell),
     /// A chain took a fee (also asked by the policy).
     PayFee(PayFee),
+    /// The chain has not taken a fee after all (asked by the policy).
+    ReturnFee(ReturnFee),
     /// What is held is valued at the end of a month.
     Revalue(Revalue),
     /// The issuer has frozen some.
@@ -44,6 +46,8 @@ pub enum Command {
     SettlePayout(SettlePayout),
     /// A payout did not happen (asked by the policy).
     ReturnPayout(ReturnPayout),
+    /// The chain has taken back the block of a payout (asked by the policy).
+    UnsettlePayout(UnsettlePayout),
 }
 
 impl Command {
@@ -56,6 +60,7 @@ impl Command {
             Self::Lose(it) => it.asset,
             Self::Sell(it) => it.asset,
             Self::PayFee(it) => it.asset,
+            Self::ReturnFee(it) => it.asset,
             Self::Revalue(it) => it.asset,
             Self::Freeze(it) => it.asset,
             Self::Unfreeze(it) => it.asset,
@@ -67,6 +72,7 @@ impl Command {
             Self::TakePayout(it) => it.asset,
             Self::SettlePayout(it) => it.asset,
             Self::ReturnPayout(it) => it.asset,
+            Self::UnsettlePayout(it) => it.asset,
         }
     }
 }
@@ -142,6 +148,17 @@ pub struct PayFee {
     pub amount: Money,
     /// The payout that it was paid for.
     pub payout_id: Option<PayoutId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The block in which a chain had taken a fee is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReturnFee {
+    /// In what.
+    pub asset: AssetId,
+    /// The fee.
+    pub sale_id: SaleId,
     /// When.
     pub at: Timestamp,
 }
@@ -307,6 +324,21 @@ pub struct SettlePayout {
     pub asset: AssetId,
     /// The payout.
     pub payout_id: PayoutId,
+    /// How often the chain had taken it back before; what is of an earlier time changes nothing any more.
+    pub times_orphaned: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The chain has taken back the block that a payout was in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnsettlePayout {
+    /// Of what.
+    pub asset: AssetId,
+    /// The payout.
+    pub payout_id: PayoutId,
+    /// Which of the times that it was on the chain this undoes, from 1.
+    pub completion: u32,
     /// When.
     pub at: Timestamp,
 }
@@ -318,6 +350,8 @@ pub struct ReturnPayout {
     pub asset: AssetId,
     /// The payout.
     pub payout_id: PayoutId,
+    /// How often the chain had taken it back before; what is of an earlier time changes nothing any more.
+    pub times_orphaned: u32,
     /// When.
     pub at: Timestamp,
 }

@@ -28,6 +28,8 @@ pub enum Event {
     Sold(Sold),
     /// `holding-fee-paid`
     FeePaid(FeePaid),
+    /// `holding-fee-returned`
+    FeeReturned(FeeReturned),
     /// `holding-revalued`
     Revalued(Revalued),
     /// `holding-revaluation-reversed`
@@ -54,6 +56,8 @@ pub enum Event {
     PayoutWithheld(PayoutWithheld),
     /// `holding-payout-settled`
     PayoutSettled(PayoutMoved),
+    /// `holding-payout-unsettled`
+    PayoutUnsettled(PayoutMoved),
     /// `holding-payout-returned`
     PayoutReturned(PayoutMoved),
 }
@@ -67,6 +71,7 @@ impl Event {
             Self::LotAcquired(it) | Self::LotLost(it) => it.at,
             Self::Sold(it) => it.at,
             Self::FeePaid(it) => it.at,
+            Self::FeeReturned(it) => it.at,
             Self::Revalued(it) => it.at,
             Self::RevaluationReversed(it) => it.at,
             Self::Frozen(it) | Self::Unfrozen(it) => it.at,
@@ -74,7 +79,9 @@ impl Event {
             Self::DestinationAllowed(it) => it.at,
             Self::DestinationRemoved(it) => it.at,
             Self::PayoutReserved(it) | Self::PayoutRepriced(it) => it.at,
-            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutReturned(it) => it.at,
+            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutUnsettled(it) | Self::PayoutReturned(it) => {
+                it.at
+            }
             Self::PayoutRefused(it) => it.at,
             Self::PayoutWithheld(it) => it.at,
         }
@@ -91,6 +98,7 @@ impl Event {
             | Self::LotLost(_)
             | Self::Sold(_)
             | Self::FeePaid(_)
+            | Self::FeeReturned(_)
             | Self::Frozen(_)
             | Self::Unfrozen(_)
             | Self::PayoutRulesSet(_)
@@ -102,6 +110,7 @@ impl Event {
             | Self::PayoutTaken(_)
             | Self::PayoutWithheld(_)
             | Self::PayoutSettled(_)
+            | Self::PayoutUnsettled(_)
             | Self::PayoutReturned(_) => None,
         }
     }
@@ -113,10 +122,13 @@ impl Event {
             Self::LotAcquired(it) | Self::LotLost(it) => Some(&it.entry),
             Self::Sold(it) => Some(&it.entry),
             Self::FeePaid(it) => Some(&it.entry),
+            Self::FeeReturned(it) => Some(&it.entry),
             Self::Revalued(it) => Some(&it.entry),
             Self::RevaluationReversed(it) => Some(&it.entry),
             Self::Frozen(it) | Self::Unfrozen(it) => Some(&it.entry),
-            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutReturned(it) => Some(&it.entry),
+            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutUnsettled(it) | Self::PayoutReturned(it) => {
+                Some(&it.entry)
+            }
             Self::AssetRegistered(_)
             | Self::PayoutRulesSet(_)
             | Self::DestinationAllowed(_)
@@ -135,7 +147,10 @@ impl Event {
             Self::LotAcquired(it) | Self::LotLost(it) => &it.lots,
             Self::Sold(it) => &it.lots,
             Self::FeePaid(it) => &it.lots,
-            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutReturned(it) => &it.lots,
+            Self::FeeReturned(it) => &it.lots,
+            Self::PayoutTaken(it) | Self::PayoutSettled(it) | Self::PayoutUnsettled(it) | Self::PayoutReturned(it) => {
+                &it.lots
+            }
             Self::AssetRegistered(_)
             | Self::Revalued(_)
             | Self::RevaluationReversed(_)
@@ -260,6 +275,30 @@ pub struct FeePaid {
     /// What is held.
     pub held: Held,
     /// Coins for a fee, at cost.
+    pub entry: Entry,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The block in which a chain had taken a fee is gone, and the fee is not paid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeeReturned {
+    /// In what.
+    pub asset: AssetId,
+    /// The fee.
+    pub sale_id: SaleId,
+    /// How much.
+    pub amount: Money,
+    /// The payout that it was paid for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payout_id: Option<PayoutId>,
+    /// The lots that came back.
+    pub lots: Vec<LotChange>,
+    /// What that gained; a loss is negative. Only where coins were missing meanwhile.
+    pub realised: Money,
+    /// What is held.
+    pub held: Held,
+    /// The mirror of the fee.
     pub entry: Entry,
     /// When.
     pub at: Timestamp,

@@ -210,6 +210,9 @@ impl Holding {
     pub(super) fn settle_payout(&self, asked: &SettlePayout) -> Result<Vec<Event>, Refusal> {
         let known = self.payouts.get(&asked.payout_id).ok_or(Refusal::UnknownPayout)?;
         let mut events = Vec::new();
+        if asked.times_orphaned < known.times_orphaned {
+            return Ok(events);
+        }
         match known.stage {
             PayoutStage::Settled => return Ok(events),
             PayoutStage::Taken => (),
@@ -233,6 +236,25 @@ impl Holding {
         Ok(events)
     }
 
+    /// The chain has taken its block back: the promise is not kept yet.
+    pub(super) fn unsettle_payout(&self, asked: &UnsettlePayout) -> Result<Vec<Event>, Refusal> {
+        let known = self.payouts.get(&asked.payout_id).ok_or(Refusal::UnknownPayout)?;
+        if known.stage != PayoutStage::Settled || asked.completion <= known.times_orphaned {
+            return Ok(Vec::new());
+        }
+        let (asset, currency) = (known.request.amount.currency(), known.request.value.currency());
+        Ok(vec![Event::PayoutUnsettled(PayoutMoved {
+            asset: asked.asset,
+            payout_id: asked.payout_id.clone(),
+            amount: known.request.amount,
+            held: self.held(&self.draft(asset, currency), 0, asset, currency),
+            lots: Vec::new(),
+            realised: Money::zero(currency),
+            entry: books::settled(known.request.amount).into_entry(None)?.mirrored(),
+            at: asked.at,
+        })])
+    }
+
     /// It did not happen: what was kept for it is free again, and coins that had left the lots come back to their places.
     pub(super) fn return_payout(&self, asked: &ReturnPayout) -> Result<Vec<Event>, Refusal> {
         let known = self.payouts.get(&asked.payout_id).ok_or(Refusal::UnknownPayout)?;
@@ -240,19 +262,15 @@ impl Holding {
         let (asset, currency) = (request.amount.currency(), request.value.currency());
         let mut draft = self.draft(asset, currency);
         let (mut parts, mut realised, mut freed) = (Entry::default(), 0, 0);
+        if asked.times_orphaned < known.times_orphaned {
+            return Ok(Vec::new());
+        }
         match known.stage {
             PayoutStage::Settled | PayoutStage::Returned => return Ok(Vec::new()),
             PayoutStage::Reserved => freed = request.amount.minor(),
             PayoutStage::Withheld => (),
             PayoutStage::Taken => {
-                let mut cost = 0;
-                for lot in &known.taken {
-                    draft.add(&lot.lot_id, lot.nth, -lot.amount.minor(), -lot.cost.minor(), self.cost_basis());
-                    cost -= lot.cost.minor();
-                }
-                // Coins that come back may fill a gap that a reorg has made meanwhile.
-                let before = self.pools.get(&currency).map_or(0, Pool::cost);
-                realised = draft.pool().cost() - before - cost;
+                (draft, realised) = self.given_back(asset, currency, &known.taken);
                 parts = known.entry.mirrored();
             }
         }

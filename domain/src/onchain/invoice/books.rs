@@ -19,5 +19,6 @@ pub(super) fn balances(it: &Invoice, agreement: &Agreement) -> Balances {
     Balances::new(currency)
         .moved(Account::CustomerCredit, Account::FxGainLossRealised, gained)
         .moved(Account::CustomerCredit, Account::OnchainClearing, settled)
+        .moved(Account::OnchainClearing, Account::CustomerCredit, it.not_given_back())
         .moved(Account::Rounding, Account::CustomerCredit, it.forgiven(agreement).minor())
 }

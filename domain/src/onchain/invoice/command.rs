@@ -26,6 +26,8 @@ pub enum Command {
     RecordOwedRefund(RecordOwedRefund),
     /// Money is to go back on the chain.
     Refund(Box<RefundInvoice>),
+    /// What a payment owes is not to go back on the chain.
+    WithdrawRefund(WithdrawRefund),
     /// What became of a refund's payout (asked by the policy).
     EndRefund(EndRefund),
 }
@@ -42,6 +44,7 @@ impl Command {
             Self::Cancel(it) => &it.invoice_id,
             Self::RecordOwedRefund(it) => &it.invoice_id,
             Self::Refund(it) => &it.invoice_id,
+            Self::WithdrawRefund(it) => &it.invoice_id,
             Self::EndRefund(it) => &it.invoice_id,
         }
     }
@@ -199,6 +202,19 @@ pub enum RefundRule {
     Custom(Money),
 }
 
+/// What a payment of the invoice owes is not to go back on the chain: it becomes the customer's credit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WithdrawRefund {
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Why.
+    pub reason: Option<Text>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What became of a refund's payout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndRefund {
@@ -210,6 +226,8 @@ pub struct EndRefund {
     pub attempt: u32,
     /// What became of it.
     pub outcome: RefundOutcome,
+    /// How often the chain had taken it back before; what is of an earlier time changes nothing any more.
+    pub times_orphaned: u32,
     /// When.
     pub at: Timestamp,
 }

@@ -87,7 +87,7 @@ impl Invoice {
 
     /// What was given back of money that had counted: refunds take first what counted for nothing.
     fn refunded_of_worth(&self, agreement: &Agreement) -> i128 {
-        (self.refunded() - self.unplaced(agreement)).max(0)
+        (self.refunded() - self.unplaced(agreement) - self.not_given_back().max(0)).max(0)
     }
 
     /// What is confirmed of what is due and was not given back.
@@ -132,10 +132,11 @@ impl Invoice {
         Money::of_minor(minor, agreement.price.currency())
     }
 
-    /// What of its deposits is the customer's credit: too much, or not placed; less what was given back.
+    /// What of its deposits is the customer's credit: too much, not placed, or owed and not given back; less what was.
     pub(super) fn left_over(&self, agreement: &Agreement) -> Money {
         let settled = self.settled.as_ref().map_or(0, |it| it.amount.minor() - self.forgiven(agreement).minor());
-        let minor = self.worth(agreement) + self.unplaced(agreement) - settled - self.refunded();
+        let minor =
+            self.worth(agreement) + self.unplaced(agreement) + self.not_given_back() - settled - self.refunded();
         Money::of_minor(minor, agreement.price.currency())
     }
 

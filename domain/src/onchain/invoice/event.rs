@@ -39,6 +39,8 @@ pub enum Event {
     RefundRequested(Box<RefundRequested>),
     /// `invoice-refund-ended`
     RefundEnded(Box<RefundEnded>),
+    /// `invoice-refund-withdrawn`
+    RefundWithdrawn(RefundWithdrawn),
 }
 
 impl Event {
@@ -56,6 +58,7 @@ impl Event {
             Self::RefundOwed(it) => it.at,
             Self::RefundRequested(it) => it.at,
             Self::RefundEnded(it) => it.at,
+            Self::RefundWithdrawn(it) => it.at,
         }
     }
 
@@ -69,7 +72,12 @@ impl Event {
             Self::Resolved(it) => Some(&it.entry),
             Self::RefundRequested(it) => Some(&it.entry),
             Self::RefundEnded(it) => Some(&it.entry),
-            Self::Opened(_) | Self::Expired(_) | Self::Closed(_) | Self::Cancelled(_) | Self::RefundOwed(_) => None,
+            Self::Opened(_)
+            | Self::Expired(_)
+            | Self::Closed(_)
+            | Self::Cancelled(_)
+            | Self::RefundOwed(_)
+            | Self::RefundWithdrawn(_) => None,
         }
     }
 
@@ -87,6 +95,7 @@ impl Event {
             Self::RefundOwed(it) => &it.standing,
             Self::RefundRequested(it) => &it.standing,
             Self::RefundEnded(it) => &it.standing,
+            Self::RefundWithdrawn(it) => &it.standing,
         }
     }
 }
@@ -313,15 +322,44 @@ pub struct RefundEnded {
     pub refund_id: RefundId,
     /// Which attempt to pay it.
     pub attempt: u32,
-    /// The payment that owed it.
+    /// The payment that owed it; none where it is the customer's credit, or was withdrawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<PaymentId>,
     /// What became of it.
     pub outcome: RefundOutcome,
+    /// How often the chain had taken its payout back before.
+    #[serde(skip_serializing_if = "is_never", default)]
+    pub times_orphaned: u32,
     /// How it stands.
     pub standing: Standing,
-    /// What tolerance forgives more or less because of it; nearly always nothing.
+    /// What tolerance forgives more or less because of it, and what was paid against the payment's own word; nearly
+    /// always nothing.
     pub entry: Entry,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_never(times: &u32) -> bool {
+    *times == 0
+}
+
+/// What a payment owes is not to go back on the chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefundWithdrawn {
+    /// The invoice.
+    pub invoice_id: InvoiceId,
+    /// The payment that owed it.
+    pub payment_id: PaymentId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    /// How it stands.
+    pub standing: Standing,
     /// When.
     pub at: Timestamp,
 }

@@ -38,6 +38,9 @@ impl Invoice {
         {
             return if last.is_asked_by(asked) { Ok(Vec::new()) } else { Err(Refusal::exists("refund_id")) };
         }
+        if self.withdrawn.contains(&asked.refund_id) {
+            return Err(Refusal::RefundEnded);
+        }
         if asked.to.chain() != agreement.due.currency().asset().map_or(asked.to.chain(), |it| it.id.chain) {
             return Err(Refusal::OtherChain);
         }
@@ -71,7 +74,7 @@ impl Invoice {
             at: asked.at,
         };
         let mut after = self.clone();
-        let refund = Refund { asked: requested.clone(), outcome: None };
+        let refund = Refund::of(requested.clone());
         after.refunds.entry(asked.refund_id.clone()).or_default().push(refund);
         requested.standing = after.standing(agreement);
         requested.entry = self.entry_to(&after, agreement)?;
@@ -134,26 +137,73 @@ impl Invoice {
         Ok(Money::zero(agreement.price.currency()).with_minor(minor)?)
     }
 
+    /// The merchant gives up to send coins for it. The payment has it as failed then, and the customer as credit.
+    pub(super) fn withdraw_refund(&self, asked: &WithdrawRefund) -> Result<Vec<Event>, Refusal> {
+        let agreement = self.known()?;
+        let (payment_id, amount) = self.owed.get(&asked.refund_id).ok_or(Refusal::UnknownRefund)?;
+        if self.withdrawn.contains(&asked.refund_id) {
+            return Ok(Vec::new());
+        }
+        let attempts = || self.refunds.get(&asked.refund_id).into_iter().flatten();
+        if attempts().any(|it| it.outcome.is_none()) {
+            return Err(Refusal::RefundUnderway);
+        }
+        if attempts().any(|it| it.was_completed) {
+            return Err(Refusal::RefundEnded);
+        }
+        Ok(vec![Event::RefundWithdrawn(RefundWithdrawn {
+            invoice_id: asked.invoice_id.clone(),
+            payment_id: payment_id.clone(),
+            refund_id: asked.refund_id.clone(),
+            amount: *amount,
+            reason: asked.reason.clone(),
+            standing: self.standing(agreement),
+            at: asked.at,
+        })])
+    }
+
+    /// What the payments have as given back, less what is on a chain or on its way there, in minor units of the money. It
+    /// is nothing, unless a chain took a payout back that then failed, or a payout that was given up arrived: then the
+    /// customer's credit has the difference, because the payments do not speak of it again.
+    pub(super) fn not_given_back(&self) -> i128 {
+        let mut sum = 0;
+        for (refund_id, (_, amount)) in &self.owed {
+            let attempts = || self.refunds.get(refund_id).into_iter().flatten();
+            let is_withdrawn = self.withdrawn.contains(refund_id);
+            if is_withdrawn || attempts().any(|it| it.was_completed) {
+                let alive = attempts().filter(|it| it.outcome != Some(RefundOutcome::NotPaid));
+                let paid: i128 = alive.map(|it| it.asked.value.minor()).sum();
+                sum += if is_withdrawn { 0 } else { amount.minor() } - paid;
+            }
+        }
+        sum
+    }
+
     pub(super) fn end_refund(&self, asked: &EndRefund) -> Result<Vec<Event>, Refusal> {
         let agreement = self.known()?;
         let mut attempts = self.refunds.get(&asked.refund_id).into_iter().flatten();
         let refund = attempts.find(|it| it.asked.attempt == asked.attempt).ok_or(Refusal::UnknownRefund)?;
         match (refund.outcome, asked.outcome) {
-            (Some(RefundOutcome::Completed), RefundOutcome::NotPaid) => return Err(Refusal::RefundEnded),
+            _ if asked.times_orphaned < refund.times_orphaned => return Ok(Vec::new()),
             (Some(known), outcome) if known == outcome => return Ok(Vec::new()),
+            // What the chain has taken back may fail.
+            _ if asked.times_orphaned > refund.times_orphaned => (),
+            (Some(RefundOutcome::Completed), RefundOutcome::NotPaid) => return Err(Refusal::RefundEnded),
             // What was given up may be on the chain all the same.
             (Some(_) | None, _) => (),
         }
         let mut after = self.clone();
         if let Some(refund) = after.attempt_mut(&asked.refund_id, asked.attempt) {
-            refund.outcome = Some(asked.outcome);
+            refund.ended(asked.outcome, asked.times_orphaned);
         }
+        let is_withdrawn = self.withdrawn.contains(&asked.refund_id);
         let ended = RefundEnded {
             invoice_id: asked.invoice_id.clone(),
             refund_id: asked.refund_id.clone(),
             attempt: asked.attempt,
-            payment_id: refund.asked.payment_id.clone(),
+            payment_id: refund.asked.payment_id.clone().filter(|_| !is_withdrawn),
             outcome: asked.outcome,
+            times_orphaned: asked.times_orphaned,
             standing: after.standing(agreement),
             entry: self.entry_to(&after, agreement)?,
             at: asked.at,
@@ -174,6 +224,16 @@ fn part(amount: Money, rate: Rate) -> Result<Money, Refusal> {
 }
 
 impl Refund {
+    pub(super) fn of(asked: RefundRequested) -> Self {
+        Self { asked, outcome: None, times_orphaned: 0, was_completed: false }
+    }
+
+    pub(super) fn ended(&mut self, outcome: RefundOutcome, times_orphaned: u32) {
+        self.outcome = Some(outcome);
+        self.times_orphaned = times_orphaned;
+        self.was_completed |= outcome == RefundOutcome::Completed;
+    }
+
     fn is_asked_by(&self, asked: &RefundInvoice) -> bool {
         let known = &self.asked;
         known.rule == asked.rule && known.subtract == asked.subtract && known.to == asked.to

@@ -28,6 +28,9 @@ pub enum Refusal {
     /// No such refund.
     #[error("the invoice has no such refund")]
     UnknownRefund,
+    /// Coins are on their way.
+    #[error("a payout is made for the refund; deny, cancel or fail that first")]
+    RefundUnderway,
     /// The refund ended otherwise.
     #[error("the refund has already ended otherwise")]
     RefundEnded,
@@ -71,6 +74,7 @@ impl Refused for Refusal {
             Self::Cancelled => "invoice_cancelled",
             Self::NothingToResolve => "nothing_to_resolve",
             Self::UnknownRefund => "unknown_refund",
+            Self::RefundUnderway => "refund_underway",
             Self::RefundEnded => "refund_closed",
             Self::RateMissing => "rate_missing",
             Self::OtherChain => "address_of_another_chain",
@@ -85,7 +89,7 @@ impl Refused for Refusal {
         let field = match self {
             Self::ExistsWithDifferentContent { field } => field,
             Self::UnknownInvoice | Self::AlreadyPaid | Self::Cancelled | Self::NothingToResolve => "invoice_id",
-            Self::UnknownRefund | Self::RefundEnded => "refund_id",
+            Self::UnknownRefund | Self::RefundUnderway | Self::RefundEnded => "refund_id",
             Self::RateMissing => "spot",
             Self::OtherChain => "to",
             Self::RuleDoesNotApply => "rule",

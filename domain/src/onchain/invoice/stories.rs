@@ -64,6 +64,7 @@ fn invoices_refuse_in_order() {
         refund_id: the("r-9"),
         attempt: 1,
         outcome: RefundOutcome::NotPaid,
+        times_orphaned: 0,
         at: minute(1),
     };
     assert_eq!(code(&shop, Command::EndRefund(end)).0, "unknown_refund");

@@ -24,6 +24,8 @@ pub enum Command {
     Broadcast(Broadcast),
     /// It is on the chain.
     Complete(Complete),
+    /// The chain has taken back the block that it was in.
+    Orphan(OrphanPayout),
     /// It will never be on the chain.
     Fail(Fail),
 }
@@ -40,6 +42,7 @@ impl Command {
             Self::Cancel(it) => &it.payout_id,
             Self::Broadcast(it) => &it.payout_id,
             Self::Complete(it) => &it.payout_id,
+            Self::Orphan(it) => &it.payout_id,
             Self::Fail(it) => &it.payout_id,
         }
     }
@@ -122,6 +125,17 @@ pub struct Complete {
     pub transaction: TransactionId,
     /// What the chain took, in its own coin.
     pub fee: Option<Money>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The chain has taken back the block that it was in. Its transaction may come into another one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrphanPayout {
+    /// The payout.
+    pub payout_id: PayoutId,
+    /// Which of the times that it was on the chain this undoes, from 1: told late, it undoes no later one.
+    pub completion: u32,
     /// When.
     pub at: Timestamp,
 }

@@ -31,6 +31,8 @@ pub enum Event {
     Replaced(Sent),
     /// `payout-completed`
     Completed(Ended),
+    /// `payout-orphaned`
+    Orphaned(Orphaned),
     /// `payout-failed`
     Failed(Ended),
 }
@@ -45,6 +47,7 @@ impl Event {
             Self::Approved(it) => it.at,
             Self::Released(it) => it.at,
             Self::Broadcast(it) | Self::Replaced(it) => it.at,
+            Self::Orphaned(it) => it.at,
             Self::Denied(it) | Self::Cancelled(it) | Self::Completed(it) | Self::Failed(it) => it.at,
         }
     }
@@ -141,6 +144,37 @@ pub struct Ended {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,
+    /// How often the chain had taken it back before.
+    #[serde(skip_serializing_if = "is_never", default)]
+    pub times_orphaned: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_never(times: &u32) -> bool {
+    *times == 0
+}
+
+/// The chain has taken back the block that it was in: it is sent, and not on the chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Orphaned {
+    /// The payout.
+    pub payout_id: PayoutId,
+    /// Of what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: Money,
+    /// What for.
+    pub purpose: Purpose,
+    /// Which of the times that it was on the chain this undoes, from 1.
+    pub completion: u32,
+    /// The transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<TransactionId>,
+    /// What the chain had taken, in its own coin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee: Option<Money>,
     /// When.
     pub at: Timestamp,
 }

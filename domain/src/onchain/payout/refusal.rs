@@ -44,6 +44,9 @@ pub enum Refusal {
     /// It may be on the chain.
     #[error("the payout was sent; report what became of it")]
     AlreadySent,
+    /// It is on no chain.
+    #[error("the payout is not on the chain")]
+    NotCompleted,
     /// A fee in money.
     #[error("a chain takes its fee in its own coin")]
     FeeNotInAsset,
@@ -61,6 +64,7 @@ impl Refused for Refusal {
             Self::OwnRequest => "own_request",
             Self::NotReleased => "payout_not_released",
             Self::AlreadySent => "payout_already_sent",
+            Self::NotCompleted => "payout_not_completed",
             Self::FeeNotInAsset => "fee_not_in_asset",
         }
     }
@@ -72,7 +76,8 @@ impl Refused for Refusal {
             | Self::Ended { .. }
             | Self::AlreadyApproved
             | Self::NotReleased
-            | Self::AlreadySent => "payout_id",
+            | Self::AlreadySent
+            | Self::NotCompleted => "payout_id",
             Self::OtherRevision { .. } => "price_revision",
             Self::NotAnApprover { .. } | Self::OwnRequest => "by",
             Self::FeeNotInAsset => "fee",

@@ -41,25 +41,28 @@ fn payouts_refuse_in_order() {
     let fail = Command::Fail(Fail { payout_id: id(), fee: None, reason: None, at: minute(63) });
     let deny = Command::Deny(Deny { payout_id: id(), by: the("ann"), reason: None, at: minute(63) });
     let fee = coins("0.00000100");
-    let asked = [approve("ann"), approve("clerk"), approve("eve"), deny, broadcast(7), cancel, complete(7, fee), fail];
+    let orphan = Command::Orphan(OrphanPayout { payout_id: id(), completion: 1, at: minute(64) });
+    let asked =
+        [approve("ann"), approve("clerk"), approve("eve"), deny, broadcast(7), cancel, complete(7, fee), fail, orphan];
     let mut shop = requested();
-    let check = |shop: &Shop, when: &str, expected: [&str; 8]| {
+    let check = |shop: &Shop, when: &str, expected: [&str; 9]| {
         let said: Vec<&str> = asked.iter().map(|it| code(shop, it)).collect();
         assert_eq!(said, expected, "{when}");
     };
     let (own, eve, soon) = ("own_request", "not_an_approver", "payout_not_released");
-    check(&Shop::new(), "unknown", ["payout_not_known"; 8]);
-    check(&shop, "requested", ["", own, eve, "", soon, "", soon, soon]);
+    let not = "payout_not_completed";
+    check(&Shop::new(), "unknown", ["payout_not_known"; 9]);
+    check(&shop, "requested", ["", own, eve, "", soon, "", soon, soon, not]);
     shop.play(approve("ann"));
     shop.play(approve("bob"));
     let done = "payout_already_approved";
-    check(&shop, "approved", ["", done, done, done, "", "", "", ""]);
+    check(&shop, "approved", ["", done, done, done, "", "", "", "", not]);
     shop.play(broadcast(7));
-    check(&shop, "sent", ["", done, done, done, "", "payout_already_sent", "", ""]);
+    check(&shop, "sent", ["", done, done, done, "", "payout_already_sent", "", "", not]);
     assert_eq!(code(&shop, &complete(7, eur("1.00"))), "fee_not_in_asset");
     shop.play(complete(7, fee));
     let over = "payout_closed";
-    check(&shop, "completed", ["", over, over, over, "", over, "", over]);
+    check(&shop, "completed", ["", over, over, over, "", over, "", over, ""]);
     assert_eq!(code(&shop, &complete(8, fee)), "exists_with_different_content");
 }
 

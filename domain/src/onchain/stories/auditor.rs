@@ -92,6 +92,14 @@ impl Auditor {
             holding::Event::PayoutSettled(it) => {
                 self.taken.insert(it.payout_id.clone(), (it.amount.minor(), true));
             }
+            holding::Event::FeeReturned(it) => {
+                self.fees -= it.amount.minor();
+                self.held = Some(it.held.clone());
+            }
+            holding::Event::PayoutUnsettled(it) => {
+                let was = self.taken.insert(it.payout_id.clone(), (it.amount.minor(), false));
+                was.filter(|(_, is_settled)| *is_settled).ok_or("taken back what was on no chain")?;
+            }
             holding::Event::PayoutReturned(it) => {
                 self.held = Some(it.held.clone());
                 self.taken.remove(&it.payout_id);

@@ -107,8 +107,17 @@ fn refunds() -> Stage {
         shop.play(payout::Command::Broadcast(sent));
     }
     let fee = Some(coins("0.00000500"));
-    let complete = payout::Complete { payout_id: id, transaction: the(&hash(8)), fee, at: minute(80) };
+    let complete = payout::Complete { payout_id: id.clone(), transaction: the(&hash(8)), fee, at: minute(80) };
     shop.play(payout::Command::Complete(complete));
+    shop.play(payout::Command::Orphan(payout::OrphanPayout { payout_id: id, completion: 1, at: minute(80) }));
+    shop.play(refund_payment(paid.as_str(), "r-3", "10.00"));
+    let withdrawal = invoice::WithdrawRefund {
+        invoice_id: the("i-1"),
+        refund_id: the("r-3"),
+        reason: Some(the("the customer takes a voucher")),
+        at: minute(80),
+    };
+    shop.play(invoice::Command::WithdrawRefund(withdrawal));
     shop.refunds("r-2", RefundRule::OverpaidAmount, "0", "50000");
     let denial = payout::Deny { payout_id: last_payout(&shop), by: the("bob"), reason: None, at: minute(81) };
     shop.play(payout::Command::Deny(denial));

@@ -4,8 +4,8 @@ use crate::decider::Refused;
 use crate::event::{Command, Event};
 use crate::id::PayoutId;
 use crate::onchain::holding::{self, Purpose};
-use crate::onchain::invoice::{RefundRule, payment_of};
-use crate::onchain::payout::{self, Approve, Broadcast, Complete, Deny, Fail};
+use crate::onchain::invoice::{self, RefundRule, payment_of};
+use crate::onchain::payout::{self, Approve, Broadcast, Complete, Deny, Fail, OrphanPayout};
 use crate::rehearsal::onchain::*;
 use crate::rehearsal::{eur, net, the};
 
@@ -210,4 +210,113 @@ fn an_approval_is_for_one_price() {
          payouts_in_transit 0.00200000 BTC"
     );
     assert!(matches!(ask_payout("y", "1.00000000", 0).purpose, Purpose::Other));
+}
+
+fn orphan(id: &PayoutId, completion: u32) -> Command {
+    payout::Command::Orphan(OrphanPayout { payout_id: id.clone(), completion, at: minute(81) }).into()
+}
+
+fn fail(id: &PayoutId) -> Command {
+    payout::Command::Fail(Fail { payout_id: id.clone(), fee: None, reason: None, at: minute(82) }).into()
+}
+
+fn withdraw(refund_id: &str) -> Command {
+    let (invoice_id, refund_id) = (the("i-1"), the(refund_id));
+    invoice::Command::WithdrawRefund(invoice::WithdrawRefund { invoice_id, refund_id, reason: None, at: minute(60) })
+        .into()
+}
+
+fn approved(shop: &mut Shop) -> PayoutId {
+    let id = refund_id(shop);
+    shop.play(approve(&id, "ann", 1));
+    shop.play(approve(&id, "bob", 1));
+    id
+}
+
+/// The chain gives up the block of a payout: it is promised again, its fee is not paid, and it may be there again with
+/// another one.
+#[test]
+fn a_payout_whose_block_is_gone_is_promised_again() {
+    let mut shop = shop_with_coins();
+    shop.refunds("r-1", RefundRule::OverpaidAmount, "0", "50000");
+    let id = approved(&mut shop);
+    let before = shop.books();
+    shop.play(complete(&id, 8, "0.00000500"));
+    assert_eq!(
+        shown(&shop.play(orphan(&id, 1))),
+        "fx_trading 0.25, crypto_hot 0.00100500 BTC | network_fees 0.25, fx_trading 0.00000500 BTC, \
+         payouts_in_transit 0.00100000 BTC"
+    );
+    assert_eq!(shop.books(), before);
+    assert_eq!(shop.play(orphan(&id, 1)), [], "said twice, undone once");
+    shop.play(complete(&id, 9, "0.00000700"));
+    assert_eq!(shop.play(orphan(&id, 1)), [], "told late, it does not undo the second time");
+    assert_eq!(shop.balance(&crate::Account::CryptoHot, btc().into()), 300_000 - 100_000 - 700);
+    shop.play(orphan(&id, 2));
+    assert_eq!(shop.books(), before);
+    // Whoever reads the history again asks for what was done and undone, and nothing changes.
+    let events = shop.stage.history.len();
+    shop.stage.follow_from_the_start();
+    assert_eq!(shop.stage.history.len(), events);
+    shop.play(fail(&id));
+    assert_eq!(shop.standing().left_over, eur("50.00"));
+}
+
+/// The payment had the refund as given back, and the chain did not keep it: what it brought back is the customer's credit,
+/// and goes when the refund is asked for again.
+#[test]
+fn a_refund_that_a_chain_took_back_for_good_is_the_customers_credit() {
+    let mut shop = shop_with_coins();
+    let clearing = |shop: &Shop| shop.balance(&crate::Account::OnchainClearing, the("EUR"));
+    let credit = |shop: &Shop| -shop.balance(&crate::Account::CustomerCredit, the("EUR"));
+    let paid = payment_of(&the("i-1"), 1);
+    shop.play(refund_payment(paid.as_str(), "r-1", "30.00"));
+    shop.refunds("r-1", RefundRule::RateThen, "0.10", "50000");
+    let id = approved(&mut shop);
+    shop.play(complete(&id, 8, "0.00000500"));
+    assert_eq!((clearing(&shop), credit(&shop)), (0, 5000));
+    shop.play(orphan(&id, 1));
+    shop.play(fail(&id));
+    assert_eq!((clearing(&shop), credit(&shop)), (0, 8000));
+    assert_eq!(shop.standing().left_over, eur("80.00"));
+    assert_eq!(code(&shop, withdraw("r-1")), "refund_closed");
+    shop.refunds("r-1", RefundRule::RateThen, "0.10", "50000");
+    assert_eq!(shop.standing().left_over, eur("50.00"));
+    let again = approved(&mut shop);
+    assert_ne!(again, id);
+    shop.play(complete(&again, 9, "0.00000500"));
+    assert_eq!((clearing(&shop), credit(&shop)), (0, 5000));
+    // The first one is on the chain all the same: the customer has more than they should.
+    shop.play(complete(&id, 8, "0.00000500"));
+    assert_eq!((clearing(&shop), credit(&shop)), (0, 2000));
+    assert_eq!(shop.due(), "0.00");
+}
+
+/// A refund that is owed and not paid can be given up: it is the customer's credit then, and no coins go for it.
+#[test]
+fn an_owed_refund_is_withdrawn_or_paid_and_never_both() {
+    let mut shop = shop_with_coins();
+    let paid = payment_of(&the("i-1"), 1);
+    shop.play(refund_payment(paid.as_str(), "r-1", "30.00"));
+    for by_hand in
+        [crate::rehearsal::fail_refund(paid.as_str(), "r-1"), crate::rehearsal::confirm(paid.as_str(), "r-1")]
+    {
+        assert_eq!(code(&shop, by_hand), "refund_of_invoice");
+    }
+    assert_eq!(code(&shop, withdraw("r-9")), "unknown_refund");
+    shop.refunds("r-1", RefundRule::RateThen, "0", "50000");
+    assert_eq!(code(&shop, withdraw("r-1")), "refund_underway");
+    let id = approved(&mut shop);
+    shop.play(fail(&id));
+    shop.play(withdraw("r-1"));
+    assert_eq!(shop.play(withdraw("r-1")), []);
+    let again = refund("r-1", RefundRule::RateThen, "0", "50000");
+    assert_eq!(code(&shop, invoice::Command::Refund(Box::new(again))), "refund_closed");
+    let money = |shop: &Shop, account| shop.balance(&account, the("EUR"));
+    assert_eq!(money(&shop, crate::Account::CustomerCredit), -8000);
+    assert_eq!(money(&shop, crate::Account::RefundsPending), 0);
+    // What was given up is on the chain all the same: the customer has the coins, and so no credit for them.
+    shop.play(complete(&id, 9, "0.00000000"));
+    assert_eq!(money(&shop, crate::Account::CustomerCredit), -5000);
+    assert_eq!(money(&shop, crate::Account::OnchainClearing), 0);
 }

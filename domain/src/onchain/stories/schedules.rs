@@ -35,6 +35,8 @@ enum Step {
     Approve(usize, bool),
     /// Somebody does not, or it ends in another way.
     End(usize, u8),
+    /// A payout is approved and gets onto the chain, and the chain takes it back that many times.
+    Pay(usize, u32),
     /// Time passes.
     Time(i64),
     /// One of the waiting consequences is drawn.
@@ -76,6 +78,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (0_u8..3, 0..RULES.len()).prop_map(|(nth, rule)| Step::Refund(nth, rule)),
         4 => (any::<usize>(), any::<bool>()).prop_map(|(nth, by)| Step::Approve(nth, by)),
         3 => (any::<usize>(), 0_u8..4).prop_map(|(nth, how)| Step::End(nth, how)),
+        3 => (any::<usize>(), 0_u32..3).prop_map(|(nth, orphaned)| Step::Pay(nth, orphaned)),
         1 => (0_i64..3000).prop_map(Step::Time),
         3 => any::<usize>().prop_map(Step::DoOne),
         1 => Just(Step::Crash),
@@ -163,6 +166,19 @@ impl Player {
                     _ => payout::Command::Complete(payout::Complete { payout_id, transaction, fee, at }),
                 };
                 self.say(command.into())
+            }
+            Step::Pay(nth, orphaned) => {
+                self.play(Step::Approve(nth, true))?;
+                self.play(Step::Approve(nth, false))?;
+                self.play(Step::Follow)?;
+                self.play(Step::End(nth, 3))?;
+                let Some(payout_id) = self.payout(nth) else { return Ok(()) };
+                for completion in 1..=orphaned {
+                    let (payout_id, at) = (payout_id.clone(), minute(62));
+                    self.say(payout::Command::Orphan(payout::OrphanPayout { payout_id, completion, at }).into())?;
+                    self.play(Step::End(nth, 3))?;
+                }
+                Ok(())
             }
             Step::Time(at) => {
                 let asked = invoice::TellTime { invoice_id: the("i-1"), at: minute(at) };
@@ -293,6 +309,8 @@ fn schedules_reach_what_they_are_about() {
         "holding-payout-withheld.v1",
         "holding-payout-returned.v1",
         "holding-payout-settled.v1",
+        "holding-payout-unsettled.v1",
+        "holding-fee-returned.v1",
         "payment-capture-reversed.v1",
     ] {
         assert!(kinds.contains(kind), "{kind} never happened");

@@ -1,13 +1,13 @@
 //! Every refusal, at least once, in the order of the list.
 
-use super::super::{Attempt, Command, Method, Payment, PayoutDirection, RefundOrigin, Refusal};
+use super::super::{Attempt, Command, Intent, Method, Payment, PayoutDirection, RefundOrigin, Refusal};
 use crate::decider::{Decider, Refused};
 use crate::invalid::Invalid;
 use crate::money::Money;
 use crate::rehearsal::*;
 
 /// How many refusals there are.
-const REFUSALS: usize = 22;
+const REFUSALS: usize = 23;
 
 /// The place of a refusal in the list. A new one makes the compiler ask here; it needs a row below, too.
 fn place_in_the_list(refusal: &Refusal) -> usize {
@@ -25,15 +25,16 @@ fn place_in_the_list(refusal: &Refusal) -> usize {
         Refusal::ExceedsRefundable { .. } => 10,
         Refusal::UnknownRefund => 11,
         Refusal::RefundClosed { .. } => 12,
-        Refusal::ExceedsCaptured { .. } => 13,
-        Refusal::UnknownDispute => 14,
-        Refusal::DisputeClosed { .. } => 15,
-        Refusal::FeeReturnedExceedsFee { .. } => 16,
-        Refusal::TaxReliefExceedsDispute { .. } => 17,
-        Refusal::ExceedsClearing { .. } => 18,
-        Refusal::IntentMissing => 19,
-        Refusal::OutcomeKnown => 20,
-        Refusal::UseDecline => 21,
+        Refusal::RefundOfInvoice => 13,
+        Refusal::ExceedsCaptured { .. } => 14,
+        Refusal::UnknownDispute => 15,
+        Refusal::DisputeClosed { .. } => 16,
+        Refusal::FeeReturnedExceedsFee { .. } => 17,
+        Refusal::TaxReliefExceedsDispute { .. } => 18,
+        Refusal::ExceedsClearing { .. } => 19,
+        Refusal::IntentMissing => 20,
+        Refusal::OutcomeKnown => 21,
+        Refusal::UseDecline => 22,
     }
 }
 
@@ -49,6 +50,11 @@ fn captured() -> Vec<Command> {
 
 fn received(method: Method) -> Vec<Command> {
     vec![receive("p-1", method, "100.00")]
+}
+
+fn of_invoice() -> Vec<Command> {
+    let intent = Intent { invoice_id: Some(the("i-1")), ..intent("p-1", Method::Onchain, eur("100.00")) };
+    vec![receive_as(intent), refund("p-1", "r-1", "30.00")]
 }
 
 fn with(mut given: Vec<Command>, more: Vec<Command>) -> Vec<Command> {
@@ -307,6 +313,15 @@ fn rows() -> Vec<Row> {
             confirm("p-1", "r-1"),
             closed("failed"),
             "refund_closed",
+            "/refund_id",
+        ),
+        (of_invoice(), confirm("p-1", "r-1"), Refusal::RefundOfInvoice, "refund_of_invoice", "/refund_id"),
+        (of_invoice(), fail_refund("p-1", "r-1"), Refusal::RefundOfInvoice, "refund_of_invoice", "/refund_id"),
+        (
+            of_invoice(),
+            did_not_happen("p-1", refunding("r-1")),
+            Refusal::RefundOfInvoice,
+            "refund_of_invoice",
             "/refund_id",
         ),
         (

@@ -42,13 +42,14 @@ impl HoldingRow {
         match event {
             It::LotAcquired(it) | It::LotLost(it) => self.gained(it.realised)?,
             It::Sold(it) => self.gained(it.realised)?,
+            It::FeeReturned(it) => self.gained(it.realised)?,
             It::PayoutReserved(it) | It::PayoutRepriced(it) => {
                 self.frees(it.payout_id.as_str())?;
                 self.promised.add(it.amount)?;
                 let promise = PromisedPayout { payout_id: it.payout_id.to_string(), amount: it.amount.into() };
                 self.promises.push(promise);
             }
-            It::PayoutTaken(it) | It::PayoutSettled(it) | It::PayoutReturned(it) => {
+            It::PayoutTaken(it) | It::PayoutSettled(it) | It::PayoutUnsettled(it) | It::PayoutReturned(it) => {
                 self.frees(it.payout_id.as_str())?;
                 self.gained(it.realised)?;
             }

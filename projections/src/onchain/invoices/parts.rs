@@ -6,7 +6,7 @@ use crate::names::names;
 use chrono::{DateTime, SubsecRound, Utc};
 use mizan_domain::id::PayoutId;
 use mizan_domain::onchain::invoice::{
-    DepositRecorded, DepositState, RefundEnded, RefundOutcome, RefundOwed, RefundRequested, Resolved,
+    DepositRecorded, DepositState, RefundEnded, RefundOutcome, RefundOwed, RefundRequested, RefundWithdrawn, Resolved,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,6 +57,8 @@ names! {
         Completed = "completed",
         /// Its payout was refused, denied, cancelled or did not happen; it can be asked for again.
         NotPaid = "not_paid",
+        /// The payment owed it, and it was given up: it is the customer's credit.
+        Withdrawn = "withdrawn",
     }
 }
 
@@ -160,6 +162,12 @@ impl InvoiceRow {
         match self.refund(it.refund_id.as_str()) {
             Some(known) => *known = requested,
             None => self.refunds.push(requested),
+        }
+    }
+
+    pub(super) fn gives_up(&mut self, it: &RefundWithdrawn) {
+        if let Some(known) = self.refund(it.refund_id.as_str()) {
+            known.state = InvoiceRefundState::Withdrawn;
         }
     }
 

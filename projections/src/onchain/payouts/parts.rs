@@ -78,6 +78,13 @@ impl PayoutRow {
         self.transactions.push(PayoutTransaction { transaction, replaces, at: self.updated_at });
     }
 
+    /// The chain took it back, and with it the fee: it is sent, as before.
+    pub(super) fn is_on_no_chain(&mut self) {
+        self.state = PayoutState::Broadcast;
+        (self.fee, self.fee_asset, self.is_over_fee_cap) = (None, None, false);
+        self.ended_at = None;
+    }
+
     pub(super) fn ended(&mut self, state: PayoutState, it: &Ended) {
         self.state = state;
         if let Some(transaction) = &it.transaction {

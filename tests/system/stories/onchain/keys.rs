@@ -1,7 +1,7 @@
 //! Keys: no private one enters, and API keys have names.
 
 use super::{BITCOIN, ZPUB, bitcoin, shop};
-use mizan_tests::System;
+use mizan_tests::{Client, PATIENCE, System};
 use serde_json::json;
 
 /// The private keys are those of BIP84's vectors, which everybody knows.
@@ -47,4 +47,25 @@ async fn a_named_key_asks_in_its_own_name_until_it_is_removed() {
     let api = system.serve().await;
     let as_ann = api.client().with_key(&ann);
     as_ann.get("/v1/queries/orders").await.problem(401, "unauthorised", "");
+}
+
+/// A stolen key has to go at once, and nobody restarts a service to give a colleague one.
+#[tokio::test]
+async fn a_running_service_knows_keys_that_are_made_and_removed() {
+    let system = System::new().await;
+    let api = system.serve().await;
+    let bob = system.mizan(&["key", "add", "bob"]).exits(0).stdout.trim().to_owned();
+    let as_bob = api.client().with_key(&bob);
+    answers(&as_bob, 200).await;
+    as_bob.done("record-customer", json!({ "customer_id": "c-1", "name": "Ada" })).await;
+    assert_eq!(api.events().await[0]["metadata"]["actor"], "key:bob");
+    system.mizan(&["key", "remove", "bob"]).exits(0);
+    answers(&as_bob, 401).await;
+    assert_eq!(api.get("/v1/queries/orders").await.status, 200, "the first key is what it was");
+}
+
+/// Asks until the answer is this one.
+async fn answers(client: &Client, status: u16) {
+    let asked = async { while client.get("/v1/queries/orders").await.status != status {} };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("never answered {status}"));
 }

@@ -167,3 +167,37 @@ async fn a_payout_in_money_is_priced_again() {
     shows(&api.one(&format!("holdings/{BTC}")).await, &json!({ "quantity": "0.00200000", "cost": "100.00" }));
     audit(&system, &api).await;
 }
+
+/// A chain takes a payout back as it takes deposits back: it is promised again, and counts when it is there again.
+#[tokio::test]
+async fn a_payout_that_the_chain_takes_back_is_sent_and_not_there() {
+    let system = System::new().await;
+    let keys = people(&system);
+    let api = system.serve().await;
+    house(&api).await;
+    let [ann, bob, eve] = as_people(&api, &keys);
+    api.done("advance-clock", json!({ "to": "2026-01-05T13:00:00Z" })).await;
+    ann.done("request-payout", payout("p-1", "0.00100000")).await;
+    approve(&bob, "p-1").await;
+    approve(&eve, "p-1").await;
+    let orphan = |completion: u32| json!({ "payout_id": "p-1", "completion": completion });
+    api.refused("orphan-payout", orphan(1), "payout_not_completed", "/payout_id").await;
+    let complete =
+        |tx: u64, fee: &str| json!({ "payout_id": "p-1", "transaction": hash(tx), "fee": fee, "fee_asset": BTC });
+    api.done("complete-payout", complete(50, "0.00000400")).await;
+    api.done("orphan-payout", orphan(1)).await;
+    let expected =
+        json!({ "state": "broadcast", "fee": null, "ended_at": null, "completions": 1, "transaction": hash(50) });
+    shows(&api.one("payouts/p-1").await, &expected);
+    let promised = [("crypto_hot", "0.00200000"), ("payouts_in_transit", "-0.00100000"), ("fx_trading", "-0.00100000")];
+    api.has_books(BTC, &promised).await;
+    shows(&api.one(&format!("holdings/{BTC}")).await, &json!({ "quantity": "0.00100000", "cost": "50.00" }));
+    api.done("complete-payout", complete(51, "0.00000300")).await;
+    assert_eq!(api.done("orphan-payout", orphan(1)).await["events"], json!([]), "told late, it undoes nothing");
+    shows(&api.one("payouts/p-1").await, &json!({ "state": "completed", "completions": 2, "transaction": hash(51) }));
+    api.has_books(BTC, &[("crypto_hot", "0.00099700"), ("fx_trading", "-0.00099700")]).await;
+    api.done("orphan-payout", orphan(2)).await;
+    api.done("fail-payout", json!({ "payout_id": "p-1", "reason": "its coins were spent otherwise" })).await;
+    shows(&api.one(&format!("holdings/{BTC}")).await, &json!({ "quantity": "0.00200000", "cost": "100.00" }));
+    audit(&system, &api).await;
+}

@@ -66,3 +66,35 @@ async fn what_is_left_over_goes_back_at_the_second_attempt() {
     api.has_books("EUR", &[("fx_trading", "100.00"), ("deferred_revenue", "-100.00")]).await;
     audit(&system, &api).await;
 }
+
+/// A refund that is owed is paid or given up, and nobody but its payout says that it arrived.
+#[tokio::test]
+async fn an_owed_refund_is_given_up_or_paid_and_never_both() {
+    let system = System::new().await;
+    let keys = people(&system);
+    let api = system.serve().await;
+    shop(&api, bitcoin()).await;
+    api.done("record-deposit", included(1, 1, "0.00200000", "50000", (100, 1))).await;
+    let rules = json!({ "asset": BTC, "approvers": ["key:ann", "key:bob"], "approvals_needed": 1 });
+    api.done("set-payout-rules", rules).await;
+    let payment_id = api.one("invoices/i-1").await["payment_id"].take();
+    let refund = json!({ "payment_id": payment_id, "refund_id": "r-1", "amount": "30.00", "currency": "EUR" });
+    api.done("refund-payment", refund).await;
+    let by_hand = json!({ "payment_id": payment_id, "refund_id": "r-1" });
+    for command in ["fail-refund", "confirm-refund"] {
+        api.refused(command, by_hand.clone(), "refund_of_invoice", "/refund_id").await;
+    }
+    let back = json!({ "invoice_id": "i-1", "refund_id": "r-1", "rule": "rate_then", "to": SECOND });
+    let withdrawal = json!({ "invoice_id": "i-1", "refund_id": "r-1", "reason": "the customer takes a voucher" });
+    api.done("refund-invoice", back.clone()).await;
+    api.refused("withdraw-refund", withdrawal.clone(), "refund_underway", "/refund_id").await;
+    let [_, bob, _] = as_people(&api, &keys);
+    let payout_id = api.one("invoices/i-1").await["refunds"][0]["payout_id"].take();
+    bob.done("deny-payout", json!({ "payout_id": payout_id })).await;
+    api.done("withdraw-refund", withdrawal).await;
+    shows(&api.one("invoices/i-1").await["refunds"][0], &json!({ "state": "withdrawn", "owed": "30.00" }));
+    api.refused("refund-invoice", back, "refund_closed", "/refund_id").await;
+    let expected = [("fx_trading", "100.00"), ("customer_credit", "-30.00"), ("deferred_revenue", "-70.00")];
+    api.has_books("EUR", &expected).await;
+    audit(&system, &api).await;
+}

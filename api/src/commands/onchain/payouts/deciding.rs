@@ -164,6 +164,31 @@ impl Incomplete for CompletePayout {
     }
 }
 
+/// The chain has taken back the block that a payout was in: it counts as sent again, and its fee as not paid. Say so whatever
+/// comes of it: `complete-payout` when it is in another block, `fail-payout` when it never will be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::commands) struct OrphanPayout {
+    /// The payout.
+    #[schema(value_type = String, example = "p-1")]
+    payout_id: Checked<PayoutId>,
+    /// Which of the times that it got onto the chain this undoes, as the payout shows it (`completions`): 1, the first time.
+    completion: u32,
+    /// When; now, if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    occurred_at: Option<When>,
+}
+
+impl Asked for OrphanPayout {
+    const SUMMARY: &'static str = "Report that the chain has taken a payout back";
+
+    fn into_command(self, now: DateTime<Utc>) -> Result<Command, Fault> {
+        let (payout_id, completion) = (self.payout_id.0, self.completion);
+        let at = at(self.occurred_at, now)?;
+        Ok(Command::Payout(payout::Command::Orphan(payout::OrphanPayout { payout_id, completion, at })))
+    }
+}
+
 /// A payout will never be on the chain; what the books held for it is free again.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
