@@ -31,6 +31,7 @@ mod till;
 use clap::{Parser, Subcommand};
 use disk::Disk;
 use effort::Effort;
+use mimalloc::MiMalloc;
 use report::Table;
 use service::Service;
 use sqlx::PgPool;
@@ -97,6 +98,10 @@ struct All {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Outcome = Result<(), Failure>;
+
+/// That of the service, which this program is where it measures it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// With this in its environment the program is `mizan`, so that what is measured has a process of its own.
 const AS_MIZAN: &str = "MIZAN_BENCH_AS_MIZAN";
