@@ -17,13 +17,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+const ORDERS: u64 = 250_000;
 const ORDERS_QUICK: u64 = 12_500;
 const CUSTOMERS: u64 = 50_000;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// How many orders, of four events each; each number after the first is a longer history
-    #[arg(long, default_value = "250000", value_delimiter = ',', value_name = "NUMBERS")]
+    /// How many orders, of four events each, 250000 if left out; each number after the first is a longer history
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     audit_orders: Vec<u64>,
 }
 
@@ -53,7 +54,7 @@ pub(crate) async fn run(setting: &Setting, effort: &Effort, args: &Args) -> Resu
     let head = ["events", "what", "events/s", "of one core", "against the raw read", "peak memory MiB"];
     let mut table = Table::new("audit", &head);
     let mut sold = 0;
-    let lengths = if effort.quick { vec![ORDERS_QUICK] } else { args.audit_orders.clone() };
+    let lengths = effort.choose(&args.audit_orders, &[ORDERS], &[ORDERS_QUICK]);
     for orders in lengths {
         history.append(sold..sold.max(orders)).await?;
         sold = sold.max(orders);

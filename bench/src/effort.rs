@@ -34,6 +34,12 @@ impl Effort {
         if self.connections.is_empty() { CONNECTIONS.to_vec() } else { self.connections.clone() }
     }
 
+    /// What was asked for; where nothing was, what is usual.
+    pub(crate) fn choose(&self, asked: &[u64], usual: &[u64], quick: &[u64]) -> Vec<u64> {
+        let otherwise = if self.quick { quick } else { usual };
+        if asked.is_empty() { otherwise.to_vec() } else { asked.to_vec() }
+    }
+
     pub(crate) fn most_connections(&self) -> usize {
         self.connections().into_iter().max().unwrap_or(CONNECTIONS[0])
     }

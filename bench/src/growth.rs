@@ -12,12 +12,14 @@ use crate::till::{CUSTOMERS, Till, Way};
 use crate::{Failure, Setting};
 use std::time::Instant;
 
+const EVENTS: u64 = 1_000_000;
 const EVENTS_QUICK: u64 = 100_000;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Lengths of the history in events, from short to long; 1000000,5000000,20000000 takes hours and 60 GB
-    #[arg(long, value_delimiter = ',', default_value = "1000000")]
+    /// Lengths of the history in events, from short to long, 1000000 if left out; 1000000,5000000,20000000 takes hours
+    /// and some 60 GB of disk
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     growth: Vec<u64>,
 }
 
@@ -35,7 +37,7 @@ const WORKS: [&str; 4] = ["place-order", "receive-payment", "place-order in batc
 
 pub(crate) async fn run(setting: &Setting, effort: &Effort, args: &Args) -> Result<Vec<Table>, Failure> {
     let (service, mut disk) = setting.service("growth").await?;
-    let lengths = if effort.quick { vec![EVENTS_QUICK] } else { args.growth.clone() };
+    let lengths = effort.choose(&args.growth, &[EVENTS], &[EVENTS_QUICK]);
     let mut till = Till { service: &service, disk: &mut disk, next: 0 };
     let mut stages = Vec::new();
     for events in lengths {

@@ -23,6 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 const LAG_P99_US_MAX: u64 = 250_000;
 /// Below this part of the rate the service did not take what came.
 const SUSTAINED_PART: f64 = 0.98;
+const RATES: [u64; 8] = [1_000, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 15_000];
 const RATES_QUICK: [u64; 2] = [1_000, 4_000];
 
 const OLDEST_UNSHOWN: &str = "select coalesce((select (extract(epoch from clock_timestamp() - recorded_at) * 1e6)::bigint \
@@ -30,8 +31,9 @@ const OLDEST_UNSHOWN: &str = "select coalesce((select (extract(epoch from clock_
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Payments a second whose lag is measured, from low to high; a round ends with the first that is not kept up
-    #[arg(long, value_delimiter = ',', default_value = "1000,2000,4000,6000,8000,10000,12000,15000")]
+    /// Payments a second whose lag is measured, from low to high, 1000 to 15000 if left out; a round ends with the first
+    /// that is not kept up
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     rates: Vec<u64>,
 }
 
@@ -54,7 +56,7 @@ impl Looked {
 
 pub(crate) async fn run(setting: &Setting, effort: &Effort, args: &Args) -> Result<Vec<Table>, Failure> {
     let (service, mut disk) = setting.service("lag").await?;
-    let rates = if effort.quick { RATES_QUICK.to_vec() } else { args.rates.clone() };
+    let rates = effort.choose(&args.rates, &RATES, &RATES_QUICK);
     let mut till = Till { service: &service, disk: &mut disk, next: 0 };
     till.warm_up(Way::One, &Customers::Spread(CUSTOMERS)).await?;
     let mut looked = Vec::new();

@@ -47,8 +47,9 @@ impl Table {
     }
 }
 
+/// Shares of a load are a part of its name.
 fn is_figure(cell: &str) -> bool {
-    cell.is_empty() || cell.starts_with(|it: char| it.is_ascii_digit() || it == '-')
+    cell.is_empty() || !cell.contains('%') && cell.starts_with(|it: char| it.is_ascii_digit() || it == '-')
 }
 
 /// Puts a text between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, in the place of what is there.
