@@ -192,7 +192,7 @@ fn is_needed(kind: &str, name: &str) -> bool {
         "lots" => !kind.starts_with("holding-payout-"),
         "fee" => !kind.starts_with("payout-"),
         "payment_id" => !kind.starts_with("invoice-refund-re") && !kind.starts_with("invoice-refund-ended"),
-        "payout_id" => kind != "holding-fee-paid.v1",
+        "payout_id" => !kind.starts_with("holding-fee-"),
         "transaction" => matches!(kind, "payout-broadcast.v1" | "payout-replaced.v1"),
         "spot" => matches!(kind, "deposit-confirmed.v1" | "holding-revalued.v1"),
         "by" => matches!(kind, "payout-approval-given.v1" | "payout-approved.v1"),
