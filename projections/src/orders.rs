@@ -269,7 +269,7 @@ impl OrderRow {
     }
 }
 
-static LISTING: Listing = Listing {
+pub(crate) static LISTING: Listing = Listing {
     name: "orders",
     fields: &[
         Field::sorted("order_id", Kind::Text),

@@ -266,7 +266,7 @@ impl PaymentRow {
     }
 }
 
-static LISTING: Listing = Listing {
+pub(crate) static LISTING: Listing = Listing {
     name: "payments",
     fields: &[
         Field::sorted("payment_id", Kind::Text),

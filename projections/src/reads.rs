@@ -9,23 +9,30 @@ use crate::search::{Listing, Search, SearchError};
 use crate::touched::Touched;
 use crate::{orders, payments, plans};
 use mizan_domain::id::MerchantId;
-use mizan_store::{Log, LogError, Position};
+use mizan_store::{Log, LogError, PgConnectOptions, PgPool, Position, pool};
 use serde::{Deserialize, Serialize};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::PgRow;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, Transaction};
+use sqlx::postgres::{PgPoolOptions, PgRow};
+use sqlx::{Connection, FromRow, PgConnection, Postgres, QueryBuilder, Transaction};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 /// How many answers about the past are prepared at once: each may fold much.
 const PASTS_MAX: usize = 2;
+/// Connections for questions about now, besides those for questions by key.
+const CONNECTIONS_MAX: u32 = 8;
+/// How long to wait for a free one.
+const ACQUIRE_MAX: Duration = Duration::from_secs(2);
 
 /// Where the read models are asked, and of which moment.
 #[derive(Debug, Clone)]
 pub struct Reads {
     log: Log,
+    /// Where questions about now are asked.
+    pool: PgPool,
     moment: Option<Moment>,
     pasts: Arc<Semaphore>,
     /// Where answers by key are kept, and asked for together; none where nobody says what is applied.
@@ -123,17 +130,20 @@ impl Reads {
     /// Asks the read models in the log's database, as they are.
     #[must_use]
     pub fn new(log: Log) -> Self {
-        Self { log, moment: None, pasts: Arc::new(Semaphore::new(PASTS_MAX)), fast: None }
+        let pool = log.pool().clone();
+        Self { log, pool, moment: None, pasts: Arc::new(Semaphore::new(PASTS_MAX)), fast: None }
     }
 
     /// The same, with answers by key kept in memory for as long as nothing is applied that changes them, and otherwise
-    /// asked for together. `touched` is that of the projector that runs in this process.
+    /// asked for together; and all questions about now asked on connections of their own. `touched` is that of the
+    /// projector that runs in this process.
     ///
     /// Must be called within a tokio runtime that lives as long as anybody asks.
     #[must_use]
     pub fn keeping(self, touched: Touched) -> Self {
-        let gathered = Gathered::start(&self.log.pool().connect_options(), &touched);
-        Self { fast: Some(Fast { touched, gathered }), ..self }
+        let options = self.log.pool().connect_options();
+        let gathered = Gathered::start(&options, &touched);
+        Self { pool: reading(&options), fast: Some(Fast { touched, gathered }), ..self }
     }
 
     /// The same questions, answered as of an earlier moment.
@@ -160,7 +170,7 @@ impl Reads {
 
     /// The same for questions that are about no merchant's past.
     pub(crate) async fn now(&self) -> sqlx::Result<(PoolConnection<Postgres>, Position)> {
-        let mut connection = self.log.pool().acquire().await?;
+        let mut connection = self.pool.acquire().await?;
         let position = served_at(&mut connection).await?;
         Ok((connection, position))
     }
@@ -177,14 +187,24 @@ impl Reads {
         T: for<'r> FromRow<'r, PgRow> + Serialize + Send + Unpin,
     {
         let search = Search::parse(listing, merchant, pairs)?;
-        let mut sql = QueryBuilder::new("select * from ");
-        sql.push(table).push(" where merchant_id = ").push_bind(merchant.as_str());
-        search.push_filters(&mut sql);
-        search.push_after(&mut sql);
-        search.push_order(&mut sql);
+        let mut sql = select("select * from ", table, merchant, &search);
         let (mut connection, position) = self.begin(About { merchant, rooms: &[room], only: None }).await?;
         let rows = sql.build_query_as().fetch_all(&mut *connection).await?;
         Ok(search.into_page(rows, position))
+    }
+
+    /// How PostgreSQL would find the rows of a page.
+    #[cfg(test)]
+    pub(crate) async fn explained(
+        &self,
+        merchant: &MerchantId,
+        (table, listing): (&'static str, &'static Listing),
+        pairs: &[(String, String)],
+    ) -> String {
+        let search = Search::parse(listing, merchant, pairs).unwrap();
+        let mut sql = select("explain select * from ", table, merchant, &search);
+        let lines: Vec<String> = sql.build_query_scalar().fetch_all(&self.pool).await.unwrap();
+        lines.join("\n")
     }
 
     /// One row, where it is there.
@@ -247,6 +267,30 @@ fn written<T: Serialize>(
 ) -> Result<Option<Written>, QueryError> {
     let written = found.map(|it| Written::of(&it.data, revision, it.position)).transpose();
     Ok(written?)
+}
+
+/// The rows of a page.
+fn select(before: &str, table: &str, merchant: &MerchantId, search: &Search) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new(before);
+    sql.push(table).push(" where merchant_id = ").push_bind(merchant.as_str());
+    search.push_filters(&mut sql);
+    search.push_after(&mut sql);
+    search.push_order(&mut sql);
+    sql
+}
+
+/// Connections that can only read. Without the guard of [`mizan_store::pool`], which costs a round trip each time: what
+/// it is against, a write that is acknowledged inside somebody else's transaction, cannot happen where nothing is written.
+fn reading(options: &PgConnectOptions) -> PgPool {
+    let options = options.clone().options([("default_transaction_read_only", "on")]);
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_MAX)
+        .test_before_acquire(false)
+        .before_acquire(|connection, it| {
+            Box::pin(async move { Ok(it.idle_for < pool::IDLE_UNTESTED_MAX || connection.ping().await.is_ok()) })
+        })
+        .connect_lazy_with(options)
 }
 
 async fn served_at(connection: &mut PgConnection) -> sqlx::Result<Position> {

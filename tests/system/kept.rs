@@ -107,7 +107,8 @@ async fn a_kept_answer_counts_against_the_limit() {
     let system = System::new().await;
     let api = system.serve_with(&["--requests-per-second", "20"]).await;
     let position = place(&api, "o-1").await;
-    let _shown = api.get(&format!("/v1/queries/orders/o-1?min_position={position}")).await.ok();
+    let read = api.get(&format!("/v1/queries/orders/o-1?min_position={position}")).await;
+    assert_eq!(read.status, 200, "{read:?}");
     let mut refused = None;
     for _ in 0..200 {
         let answer = api.get("/v1/queries/orders/o-1").await;

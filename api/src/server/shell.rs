@@ -6,6 +6,7 @@ use super::figures::Figures;
 use crate::engine::Engine;
 use crate::problem::Problem;
 use crate::queries;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
@@ -18,6 +19,7 @@ use governor::clock::DefaultClock;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
@@ -81,19 +83,25 @@ impl Shell {
     pub(super) async fn answer(
         &self,
         request: ServiceRequest,
-        next: Next<actix_web::body::BoxBody>,
+        next: Next<BoxBody>,
     ) -> Result<ServiceResponse, actix_web::Error> {
         let started = Instant::now();
         let is_limited = is_of_api(request.match_info().as_str());
         let left = if is_limited { self.limit.take() } else { None };
         let (route, mut response) = if is_limited && left.is_none() {
-            let route = request.match_pattern();
+            let route = request.match_pattern().map(Cow::Owned);
             (route, request.into_response(Problem::too_many_requests().error_response()))
         } else if let Some((route, remembered)) = self.remembered(&request) {
-            (Some(route.to_owned()), request.into_response(remembered))
+            (Some(Cow::Borrowed(route)), request.into_response(remembered))
         } else {
+            let is_command = is_of_command(request.match_info().as_str());
             let response = next.call(request).await?;
-            (response.request().match_pattern(), response)
+            let route = if is_command {
+                Some(Cow::Borrowed(COMMAND))
+            } else {
+                response.request().match_pattern().map(Cow::Owned)
+            };
+            (route, response)
         };
         let headers = response.headers_mut();
         for (name, value) in ALWAYS {
@@ -125,6 +133,13 @@ impl Shell {
     }
 }
 
+/// The route of one command, which is known by its look: the router would look for the pattern that it has just found.
+const COMMAND: &str = "/v1/commands/{command}";
+
+fn is_of_command(path: &str) -> bool {
+    path.strip_prefix("/v1/commands/").is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
 /// Whether an address is below `/v1`.
 fn is_of_api(path: &str) -> bool {
     path.strip_prefix("/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -133,6 +148,14 @@ fn is_of_api(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_command_has_a_name_and_nothing_behind_it() {
+        assert!(is_of_command("/v1/commands/place-order"));
+        for path in ["/v1/commands", "/v1/commands/", "/v1/commands/place-order/x", "/v1/queries/orders/o-1"] {
+            assert!(!is_of_command(path), "{path}");
+        }
+    }
 
     #[test]
     fn what_is_below_v1_is_limited_and_nothing_else() {

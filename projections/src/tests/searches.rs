@@ -296,3 +296,57 @@ async fn one_merchant_never_sees_another_one() {
 fn the_names_of_the_methods_are_those_of_the_domain() {
     assert_eq!(Method::ALL.map(Method::name), METHODS);
 }
+
+/// What is looked for in a long table is found by an index: PostgreSQL says so itself.
+#[tokio::test]
+async fn customers_orders_times_and_states_are_found_by_index_among_many() {
+    let mut ledger = Ledger::new().await;
+    let at = ledger.now();
+    ledger.does("m-1", place("o-1", "c-1", vec![line("l-1", 1, "10.00 EUR")], at)).await;
+    ledger.does("m-1", receive(intent("p-1", "o-1", "c-1", Method::Card, "10.00 EUR"), at)).await;
+    catch_up(&ledger.log).await.unwrap();
+    let many = "
+        create temp table one_order as select * from read.orders;
+        create temp table one_payment as select * from read.payments;
+        update one_order set merchant_id = 'm-9';
+        update one_payment set merchant_id = 'm-9';
+        insert into read.orders select made.* from one_order o, generate_series(1, 10000) n,
+            lateral jsonb_populate_record(o, jsonb_build_object(
+                'order_id', 'o-' || n, 'customer_id', 'c-' || n % 500,
+                'placed_at', '2026-01-01T00:00:00Z'::timestamptz + n * interval '4 minutes',
+                'status', (array['open', 'fulfilled', 'cancelled'])[1 + n % 3])) made;
+        insert into read.payments select made.* from one_payment p, generate_series(1, 10000) n,
+            lateral jsonb_populate_record(p, jsonb_build_object(
+                'payment_id', 'p-' || n, 'order_id', 'o-' || n, 'customer_id', 'c-' || n % 500,
+                'created_at', '2026-01-01T00:00:00Z'::timestamptz + n * interval '4 minutes',
+                'status', (array['captured', 'refunded', 'declined'])[1 + n % 3])) made;
+        analyze read.orders, read.payments;";
+    let mut connection = ledger.log.pool().acquire().await.unwrap();
+    sqlx::raw_sql(many).execute(&mut *connection).await.unwrap();
+    drop(connection);
+    let reads = Reads::new(ledger.log.clone());
+    let both: [Asked; 6] = [
+        &[],
+        &[("customer_id", "c-77")],
+        &[("order_id", "o-77")],
+        &[("order_id[in]", "o-77,o-78")],
+        &[("limit", "100"), ("customer_id", "c-77")],
+        &[("limit", "1")],
+    ];
+    let of_orders: [Asked; 3] = [
+        &[("status", "open")],
+        &[("placed_at[gte]", "2026-01-10"), ("placed_at[lt]", "2026-01-11")],
+        &[("status[in]", "open,cancelled"), ("placed_at[lt]", "2026-01-20")],
+    ];
+    let of_payments: [Asked; 3] = [
+        &[("status", "captured")],
+        &[("created_at[gte]", "2026-01-10"), ("created_at[lt]", "2026-01-11")],
+        &[("payment_id[in]", "p-77,p-78")],
+    ];
+    let orders = both.iter().chain(&of_orders).map(|asked| (("orders", &orders::LISTING), asked));
+    let payments = both.iter().chain(&of_payments).map(|asked| (("payments", &payments::LISTING), asked));
+    for (of, asked) in orders.chain(payments) {
+        let plan = reads.explained(&id("m-9"), of, &pairs(asked)).await;
+        assert!(plan.contains("Index Scan") && !plan.contains("Seq Scan"), "{} {asked:?}:\n{plan}", of.0);
+    }
+}
