@@ -21,11 +21,14 @@ const NAME_LENGTH_MAX: usize = 32;
 /// How often a running service looks for keys that were made or removed.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// Keys, with their names as events record them.
+type Named = Arc<[(Text, KeyHash)]>;
+
 /// Every key that may ask. Clones are the same keys: what one learns of the file, all know.
 #[derive(Clone)]
 pub struct Keys {
     first: (Text, KeyHash),
-    further: Arc<RwLock<Arc<[(Text, KeyHash)]>>>,
+    further: Arc<RwLock<Named>>,
     is_live: bool,
 }
 
