@@ -43,7 +43,7 @@ check: tools ## formatting and lints, warnings are errors
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-bench: tools ## measure everything, with peers and limits beside; writes tables into docs/performance.md, takes an hour
+bench: tools ## measure everything, with peers and limits beside; writes tables into docs/performance.md, takes long
 	@CARGO_TARGET_DIR=$(abspath $(TARGET)) cargo build --release --manifest-path bench/peers/Cargo.toml || \
 		echo "mizan: SKIPPED: the libraries that Mizan is compared with; esrs needs the headers of OpenSSL (libssl-dev)"
 	CARGO_TARGET_DIR=$(abspath $(TARGET)) cargo run --release --manifest-path bench/Cargo.toml -- all --write docs/performance.md

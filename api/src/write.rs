@@ -195,7 +195,8 @@ impl Writer {
         &self.settled
     }
 
-    /// Decides and appends a command. Call it from a spawned task: a dropped caller must not lose what follows.
+    /// Decides and appends a command. A caller that goes away has lost only the answer; what then is left to do, where
+    /// [`Done::is_settled`] would have said so, is the follower's.
     ///
     /// # Errors
     /// [`NotDone`].
