@@ -39,7 +39,7 @@ impl Clocks {
         if let Some(known) = self.lock().get(merchant) {
             return Ok(*known);
         }
-        self.look(merchant).await
+        Box::pin(self.look(merchant)).await
     }
 
     /// What the merchant's own clock shows in the history, whatever was known before.
@@ -75,8 +75,10 @@ impl Clocks {
         let stream = StreamName { category: Clock::CATEGORY, id: clock::NAME.into() };
         let stored = self.log.streams(&[(merchant.clone(), stream)]).await?;
         let shown = stored.into_iter().filter_map(|it| match Recorded::try_from(it) {
-            Ok(Recorded { event: Event::Clock(event), .. }) => Some(event.at()),
-            Ok(_) => None,
+            Ok(recorded) => match &*recorded.event {
+                Event::Clock(event) => Some(event.at()),
+                _not_of_a_clock => None,
+            },
             Err(unreadable) => {
                 tracing::error!(%unreadable, "a clock cannot be read");
                 None

@@ -172,30 +172,43 @@ impl Engine {
     /// # Errors
     /// [`NotDone`].
     pub async fn command(&self, asking: impl Into<Asking>, mut context: Context) -> Result<Settled, NotDone> {
-        let command = asking.into().complete(self, &mut context).await?;
-        let mut writer = self.writer.clone();
+        // What is rare is large, and has a box of its own: a future is as large as the largest of its ways, and is moved
+        // and cleared as a whole with every command.
+        let command = match asking.into() {
+            Asking::Command(command) => command,
+            other => Box::pin(other.complete(self, &mut context)).await?,
+        };
         if context.dry_run {
-            let done = writer.ask(command, context.clone()).await?;
-            let is_new = !done.replayed;
-            let consequences =
-                if is_new { preview::consequences(&self.log, &context, &done).await? } else { Vec::new() };
-            return Ok(Settled { done, consequences });
+            return Box::pin(self.try_out(command, context)).await;
         }
-        let has_more_to_do = matches!(command, Command::Clock(_) | Command::Customer(_));
-        if !has_more_to_do {
-            // One message to the appender: a caller that goes away has lost only the answer, and what is left to do where
-            // another process was first is done by the follower then.
-            let done = writer.ask(command, context.clone()).await?;
-            if done.is_settled {
-                return Ok(Settled { done, consequences: Vec::new() });
-            }
-            return in_any_case(async move { Ok(settled(&mut writer, &context, done).await) }).await;
+        if matches!(command, Command::Clock(_) | Command::Customer(_)) {
+            return Box::pin(self.command_with_more_to_do(command, context)).await;
         }
-        let (timers, vault) = (self.timers.clone(), self.vault.clone());
+        // One message to the appender: a caller that goes away has lost only the answer, and what is left to do where
+        // another process was first is done by the follower then.
+        let done = self.writer.ask(command, context.clone()).await?;
+        if done.is_settled {
+            return Ok(Settled { done, consequences: Vec::new() });
+        }
+        let mut writer = self.writer.clone();
+        let rest = async move { Ok(settled(&mut writer, &context, done).await) };
+        Box::pin(in_any_case(rest)).await
+    }
+
+    async fn try_out(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
+        let done = self.writer.ask(command, context.clone()).await?;
+        let is_new = !done.replayed;
+        let consequences = if is_new { preview::consequences(&self.log, &context, &done).await? } else { Vec::new() };
+        Ok(Settled { done, consequences })
+    }
+
+    /// What has to be done besides appending: time that passes, keys that are destroyed.
+    async fn command_with_more_to_do(&self, command: Command, context: Context) -> Result<Settled, NotDone> {
+        let (mut writer, timers, vault) = (self.writer.clone(), self.timers.clone(), self.vault.clone());
         in_any_case(async move {
             let is_clock = matches!(command, Command::Clock(_));
             let done = writer.ask(command, context.clone()).await?;
-            policies::forget(&vault, &context.merchant, done.events.iter().map(|it| &it.event)).await;
+            policies::forget(&vault, &context.merchant, done.events.iter().map(|it| &*it.event)).await;
             if is_clock {
                 timers.pass_own(&context.merchant).await?;
             }

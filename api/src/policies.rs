@@ -6,6 +6,7 @@
 //! sentence said twice is one fact, and everything after a crash in between.
 
 use crate::write::{Context, Done, Happened, NotDone, Writer};
+use mizan_domain::Invalid;
 use mizan_domain::customer;
 use mizan_domain::event::{Command, Event};
 use mizan_domain::id::MerchantId;
@@ -15,6 +16,7 @@ use mizan_domain::text::Text;
 use mizan_store::vault::{Vault, VaultError};
 use mizan_store::{Log, Recorded};
 use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// How often the follower looks whether something was left undone.
@@ -40,7 +42,7 @@ impl Ask for Writer {
 
 /// An event, and the circumstances that its consequences inherit.
 struct Cause {
-    event: Event,
+    event: Arc<Event>,
     event_id: uuid::Uuid,
     context: Context,
 }
@@ -58,7 +60,7 @@ pub async fn settle(asked: &mut impl Ask, context: &Context, done: &Done) -> Res
 }
 
 fn to_cause(it: &Happened, context: &Context) -> Cause {
-    Cause { event: it.event.clone(), event_id: it.event_id, context: context.clone() }
+    Cause { event: Arc::clone(&it.event), event_id: it.event_id, context: context.clone() }
 }
 
 async fn follow_from(asked: &mut impl Ask, mut causes: VecDeque<Cause>) -> Result<Vec<Done>, NotDone> {
@@ -94,9 +96,10 @@ async fn follow_from(asked: &mut impl Ask, mut causes: VecDeque<Cause>) -> Resul
 
 /// The circumstances of the `ordinal`-th command that answers an event.
 pub(crate) fn reaction(context: &Context, event_id: uuid::Uuid, ordinal: usize) -> Result<Context, NotDone> {
-    let actor = Text::parse("policy").map_err(|error| NotDone::Unavailable(error.to_string()))?;
+    static POLICY: LazyLock<Result<Text, Invalid>> = LazyLock::new(|| Text::parse("policy"));
+    let actor = POLICY.as_ref().map_err(|error| NotDone::Unavailable(error.to_string()))?;
     Ok(Context {
-        actor,
+        actor: actor.clone(),
         command_id: reaction_id(event_id, ordinal),
         causation_id: Some(event_id),
         key: None,
@@ -173,12 +176,12 @@ pub async fn catch_up(
         let recorded = Recorded::try_from(stored)?;
         forget_one(vault, &recorded.metadata.merchant_id, &recorded.event).await?;
         let context = Context {
-            merchant: recorded.metadata.merchant_id,
-            actor: recorded.metadata.actor,
+            merchant: recorded.metadata.merchant_id.clone(),
+            actor: recorded.metadata.actor.clone(),
             command_id: recorded.metadata.command_id,
             correlation_id: recorded.metadata.correlation_id,
             causation_id: None,
-            trace: recorded.metadata.trace,
+            trace: recorded.metadata.trace.clone(),
             key: None,
             expected: None,
             dry_run: false,

@@ -166,10 +166,10 @@ async fn ready(engine: &Engine, request: &HttpRequest) -> Result<(Reads, Vec<(St
         .into_iter()
         .partition(|(name, _)| matches!(name.as_str(), "min_position" | "as_of" | "effective_at"));
     let value = |name: &str| single(&own, name);
-    let moment = moment::read(engine, value("as_of")?, value("effective_at")?).await?;
+    let moment = Box::pin(moment::read(engine, value("as_of")?, value("effective_at")?)).await?;
     let mut wanted = moment.and_then(|it| it.as_of);
     if let Some(text) = value("min_position")? {
-        wanted = Some(moment::head_after(engine, "min_position", text).await?);
+        wanted = Some(Box::pin(moment::head_after(engine, "min_position", text)).await?);
     }
     if let Some(wanted) = wanted {
         let result = engine.projector.wait_for(wanted, WAIT_MAX).await;

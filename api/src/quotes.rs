@@ -249,7 +249,7 @@ async fn settlement(
     let (mut plan, mut revision) = (Plan::default(), 0);
     for it in stored {
         let recorded = Recorded::try_from(it).map_err(NotDone::Unreadable)?;
-        if let Event::Plan(event) = &recorded.event {
+        if let Event::Plan(event) = &*recorded.event {
             plan.evolve(event);
             revision = recorded.revision;
         }

@@ -97,7 +97,7 @@ pub struct Happened {
     /// The exact bytes that are kept.
     pub payload: Arc<[u8]>,
     /// What happened.
-    pub event: Event,
+    pub event: Arc<Event>,
 }
 
 impl Happened {
@@ -109,7 +109,7 @@ impl Happened {
         let numbered = events.into_iter().zip(before + 1..).enumerate();
         let happened = numbered.map(|(ordinal, (event, revision))| {
             let written = wire::write(&event).map_err(|error| NotDone::Unavailable(error.to_string()))?;
-            let (kind, payload) = (written.kind, written.payload.into());
+            let (kind, payload, event) = (written.kind, written.payload.into(), Arc::new(event));
             Ok(Self { position: None, revision, event_id: event_id(command_id, ordinal), kind, payload, event })
         });
         happened.collect()
@@ -168,7 +168,7 @@ pub(crate) struct Job {
     pub(crate) command: Command,
     pub(crate) context: Context,
     pub(crate) reply: oneshot::Sender<Answer>,
-    /// Whether to look the idempotency key up first: only after the log has said that it is used.
+    /// Whether to look up first what was hoped for: that the idempotency key is new, and the stream where it begins one.
     pub(crate) look_up_key: bool,
 }
 

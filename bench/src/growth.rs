@@ -73,9 +73,7 @@ async fn fill(till: &mut Till<'_>, events: u64) -> Result<f64, Failure> {
     till.service.history(Story::Sold, CUSTOMERS).await?.append(till.next..till.next + orders).await?;
     till.next += orders;
     let rate = (orders * Story::Sold.events()) as f64 / begun.elapsed().as_secs_f64();
-    till.service.catch_up().await?;
-    sqlx::raw_sql("vacuum analyze").execute(&till.service.pool).await?;
-    sqlx::raw_sql("checkpoint").execute(&till.service.pool).await?;
+    till.service.settle().await?;
     eprintln!("filled to {} events, {} a second", grouped(events as f64), grouped(rate));
     Ok(rate)
 }

@@ -180,6 +180,8 @@ impl Ledger<'_> {
 
 async fn append(log: Log, batch: Batch) -> Result<(), Failure> {
     let outcomes = log.append(&batch).await?;
+    // What follows is in the history with it: nobody has to look for it.
+    log.move_policy_checkpoint(log.head().await?).await?;
     let is_done = outcomes.iter().all(|it| matches!(it, Outcome::Appended { .. }));
     if is_done { Ok(()) } else { Err("a batch was not appended".into()) }
 }

@@ -21,8 +21,7 @@ pub(crate) async fn run(setting: &Setting, effort: &Effort) -> Result<Vec<Table>
     let orders = if effort.quick { ORDERS_QUICK } else { ORDERS };
     let customers = orders / ORDERS_OF_A_CUSTOMER;
     service.history(Story::Sold, customers).await?.append(0..orders).await?;
-    service.catch_up().await?;
-    sqlx::raw_sql("vacuum analyze").execute(&service.pool).await?;
+    service.settle().await?;
     let key = &service.key;
     let cases = [
         (format!("an order by its key, of {HOT_KEYS} hot ones"), Queries::orders(key, 0..HOT_KEYS)),

@@ -96,6 +96,23 @@ impl Service {
         Ok(begun.elapsed())
     }
 
+    /// After much was written past HTTP: waits until everything that follows the history has come to its end, and brings
+    /// the tables to rest, so that none of it is measured with what comes next.
+    pub(crate) async fn settle(&self) -> Result<(), Failure> {
+        self.catch_up().await?;
+        let begun = Instant::now();
+        let sql = "select (select position from log_head) - coalesce((select max(size) from seal.checkpoints), 0)";
+        while sqlx::query_scalar::<_, i64>(sql).fetch_one(&self.pool).await? > 0 {
+            if begun.elapsed() > CATCH_UP_MAX {
+                return Err("the seal does not follow".into());
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
+        sqlx::raw_sql("vacuum analyze").execute(&self.pool).await?;
+        sqlx::raw_sql("checkpoint").execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Ends it as users do, so that the next one begins with nothing to recover.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
         self.pool.close().await;

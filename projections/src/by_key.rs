@@ -2,6 +2,7 @@
 //!
 //! Only questions about now come here. A moment of the past is folded for each answer ([`crate::past`]).
 
+use crate::by_columns;
 use crate::onchain::invoices::InvoiceRow;
 use crate::orders::OrderRow;
 use crate::payments::PaymentRow;
@@ -80,6 +81,19 @@ trait ByKey: for<'r> FromRow<'r, PgRow> + Serialize + Send + Unpin {
 
     /// How many events there are.
     fn revision(&self) -> i64;
+
+    /// Writes a row of [`ByKey::ROWS`] down.
+    fn written(row: &PgRow) -> sqlx::Result<Written> {
+        Written::of(&Self::from_row(row)?, Self::revision, row.try_get("stands_at")?)
+    }
+}
+
+/// Where the fields of a row begin, whose table's columns are its fields: behind `nth`, `stands_at` and the merchant.
+const FIELDS_FROM: usize = 3;
+
+fn written_by_columns(row: &PgRow) -> sqlx::Result<Written> {
+    let data = by_columns::object(row, FIELDS_FROM)?.into();
+    Ok(Written { data, revision: row.try_get("revision")?, position: row.try_get("stands_at")? })
 }
 
 impl ByKey for OrderRow {
@@ -88,6 +102,10 @@ impl ByKey for OrderRow {
     fn revision(&self) -> i64 {
         self.revision
     }
+
+    fn written(row: &PgRow) -> sqlx::Result<Written> {
+        written_by_columns(row)
+    }
 }
 
 impl ByKey for PaymentRow {
@@ -95,6 +113,10 @@ impl ByKey for PaymentRow {
 
     fn revision(&self) -> i64 {
         self.revision
+    }
+
+    fn written(row: &PgRow) -> sqlx::Result<Written> {
+        written_by_columns(row)
     }
 }
 
@@ -155,13 +177,9 @@ async fn rows<T: ByKey>(
     let each = found.iter().map(|row| {
         let nth: i64 = row.try_get("nth")?;
         let nth = usize::try_from(nth - 1).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok((nth, read::<T>(row)))
+        Ok((nth, T::written(row)))
     });
     each.collect()
-}
-
-fn read<T: ByKey>(row: &PgRow) -> sqlx::Result<Written> {
-    Written::of(&T::from_row(row)?, T::revision, row.try_get("stands_at")?)
 }
 
 impl Written {

@@ -29,7 +29,7 @@ pub struct ClockRow {
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut clocks: BTreeMap<&MerchantId, ClockRow> = BTreeMap::new();
     for it in batch {
-        if let Event::Clock(_) = it.event {
+        if let Event::Clock(_) = *it.event {
             let now = effective_at(&it.event);
             let row = ClockRow { now, revision: it.revision, position: it.position };
             clocks.insert(&it.metadata.merchant_id, row);

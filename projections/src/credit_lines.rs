@@ -80,7 +80,7 @@ fn exposure_of(event: &credit::Event) -> &Exposure {
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key, Option<CreditLineRow>> = BTreeMap::new();
     for it in batch {
-        if let Event::Credit(event) = &it.event {
+        if let Event::Credit(event) = &*it.event {
             touched.insert(key(it, event), None);
         }
     }
@@ -89,7 +89,7 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     }
     load(tx, &mut touched).await?;
     for recorded in batch {
-        let Event::Credit(event) = &recorded.event else { continue };
+        let Event::Credit(event) = &*recorded.event else { continue };
         if let Some(row) = touched.get_mut(&key(recorded, event)) {
             fold(row, recorded, event);
         }

@@ -40,7 +40,7 @@ pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Res
     // Every event says everything, so the last one counts.
     let mut last: BTreeMap<(&MerchantId, Arc<str>), CustomerRow> = BTreeMap::new();
     for recorded in batch {
-        let Event::Customer(event) = &recorded.event else { continue };
+        let Event::Customer(event) = &*recorded.event else { continue };
         let updated_at = effective_at(&recorded.event);
         let (details, erased_at) = match event {
             customer::Event::Recorded(it) => (it.details.clone(), None),

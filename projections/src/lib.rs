@@ -9,6 +9,7 @@ pub mod accounts;
 mod amount;
 mod apply;
 mod bulk;
+mod by_columns;
 pub mod by_key;
 mod checkpoint;
 pub mod clocks;

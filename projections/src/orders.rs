@@ -117,7 +117,7 @@ impl StreamRow for OrderRow {
     const LOAD: &'static str = by_stream!(orders, order_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Order(_))
+        matches!(*recorded.event, Event::Order(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -125,7 +125,7 @@ impl StreamRow for OrderRow {
     }
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Order(event) = &recorded.event else { return Ok(()) };
+        let Event::Order(event) = &*recorded.event else { return Ok(()) };
         fold(row, recorded, event)
     }
 

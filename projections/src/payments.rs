@@ -128,7 +128,7 @@ impl StreamRow for PaymentRow {
     const LOAD: &'static str = by_stream!(payments, payment_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Payment(_))
+        matches!(*recorded.event, Event::Payment(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -136,7 +136,7 @@ impl StreamRow for PaymentRow {
     }
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Payment(event) = &recorded.event else { return Ok(()) };
+        let Event::Payment(event) = &*recorded.event else { return Ok(()) };
         fold(row, recorded, event)
     }
 

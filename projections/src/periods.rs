@@ -45,7 +45,7 @@ pub struct PeriodRow {
 pub(crate) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
-        let Event::Period(period::Event::Closed(it)) = &recorded.event else { continue };
+        let Event::Period(period::Event::Closed(it)) = &*recorded.event else { continue };
         copy.row(7)
             .field(&recorded.metadata.merchant_id)
             .field(&it.until)

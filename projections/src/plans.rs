@@ -172,7 +172,7 @@ impl StreamRow for PlanRow {
     const LOAD: &'static str = by_stream!(plans, plan_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Plan(_))
+        matches!(*recorded.event, Event::Plan(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -180,7 +180,7 @@ impl StreamRow for PlanRow {
     }
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Plan(event) = &recorded.event else { return Ok(()) };
+        let Event::Plan(event) = &*recorded.event else { return Ok(()) };
         fold(row, recorded, event)
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// How long events are gathered before a batch, while nobody waits: a payment that comes right after its order then
 /// writes the order's row once, and what a batch costs is shared by more events. It is counted from the batch before, so
 /// an event after a quiet time is applied at once.
-const GATHER_TIME: Duration = Duration::from_millis(40);
+const GATHER_TIME: Duration = Duration::from_millis(80);
 /// How often the log is looked at when nobody says that there is something new.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How soon to look again when another process is applying right now.

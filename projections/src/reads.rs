@@ -164,13 +164,14 @@ impl Reads {
         };
         // Never closed.
         let _turn = self.pasts.acquire().await;
-        let (tx, position) = past::open(&self.log, moment, about).await?;
+        let (tx, position) = Box::pin(past::open(&self.log, moment, about)).await?;
         Ok((Asking::Then(tx), position))
     }
 
     /// The same for questions that are about no merchant's past.
     pub(crate) async fn now(&self) -> sqlx::Result<(PoolConnection<Postgres>, Position)> {
-        let mut connection = self.pool.acquire().await?;
+        // Which may have to make one: a large future, that nobody else should be as large as.
+        let mut connection = Box::pin(self.pool.acquire()).await?;
         let position = served_at(&mut connection).await?;
         Ok((connection, position))
     }
@@ -246,7 +247,7 @@ impl Reads {
         }
         let found = match self.fast.as_ref().filter(|_| self.moment.is_none()) {
             Some(fast) => fast.gathered.ask(thing, merchant, id).await?,
-            None => self.read(thing, merchant, id).await?,
+            None => Box::pin(self.read(thing, merchant, id)).await?,
         };
         Ok(found.map(|it| (it, Source::Database)))
     }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many facts are kept. A follower that falls further behind reads the log until it has caught up.
-pub const FACTS_MAX: usize = 20_000;
+pub const FACTS_MAX: usize = 10_000;
 
 /// An event that is in the log, with the exact bytes that are kept of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,13 @@ impl Feed {
         if found.is_empty() { None } else { Some(found) }
     }
 
+    /// Every fact after a position and up to another; none where one of them is not here.
+    #[must_use]
+    pub fn stretch(&self, after: Position, up_to: Position) -> Option<Vec<Fact>> {
+        let wanted = usize::try_from(up_to.number() - after.number()).ok()?;
+        self.after(after, wanted).filter(|found| found.len() == wanted)
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<Fact>> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,10 +93,10 @@ mod tests {
             stream: StreamName { category: "clock", id: "clock".into() },
             revision: position,
             event_id: Uuid::nil(),
-            kind: "clock-started.v1".to_owned(),
+            kind: "clock-started.v1".into(),
             recorded_at: at,
-            metadata,
-            event: Event::Clock(clock::Event::Started(Started { at })),
+            metadata: Arc::new(metadata),
+            event: Arc::new(Event::Clock(clock::Event::Started(Started { at }))),
         };
         Fact { recorded: Arc::new(recorded), payload: Arc::from([]), metadata: Arc::from([]) }
     }
@@ -125,6 +132,21 @@ mod tests {
         assert_eq!(positions(&feed, 0, 9), None);
         assert_eq!(positions(&feed, 2, 9), None);
         assert_eq!(positions(&feed, 3, 9), Some(vec![4]));
+    }
+
+    #[test]
+    fn a_stretch_is_whole_or_none() {
+        let feed = Feed::default();
+        feed.push([fact(5), fact(6), fact(7)]);
+        let whole = |after, up_to| {
+            let found = feed.stretch(Position::new(after), Position::new(up_to))?;
+            Some(found.iter().map(|it| it.recorded.position.number()).collect::<Vec<_>>())
+        };
+        assert_eq!(whole(4, 7), Some(vec![5, 6, 7]));
+        assert_eq!(whole(5, 6), Some(vec![6]));
+        for (after, up_to) in [(3, 7), (4, 8), (7, 8), (7, 7), (7, 6)] {
+            assert_eq!(whole(after, up_to), None, "{after} to {up_to}");
+        }
     }
 
     #[test]

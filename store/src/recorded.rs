@@ -9,6 +9,8 @@ use mizan_domain::onchain::{deposit::Deposit, holding::Holding, invoice::Invoice
 use mizan_domain::{Decider, wire};
 use mizan_domain::{clock::Clock, credit::Credit, customer::Customer};
 use mizan_domain::{order::Order, payment::Payment, period::Periods, plan::Plan};
+use std::borrow::Cow;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// An event with everything that is known of it.
@@ -23,13 +25,13 @@ pub struct Recorded {
     /// Derived from its command.
     pub event_id: Uuid,
     /// What happened, with its version.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// When it was made durable.
     pub recorded_at: DateTime<Utc>,
     /// Whose it is, who asked, and as part of what.
-    pub metadata: Metadata,
+    pub metadata: Arc<Metadata>,
     /// What happened.
-    pub event: Event,
+    pub event: Arc<Event>,
 }
 
 /// An event that cannot be read. A reader stops at it and says so; it never skips.
@@ -52,10 +54,10 @@ impl TryFrom<Stored> for Recorded {
             stream: StreamName { category: category_of(&event), id: it.name.into() },
             revision: it.revision,
             event_id: it.event_id,
-            kind: it.kind,
+            kind: it.kind.into(),
             recorded_at: it.recorded_at,
-            metadata,
-            event,
+            metadata: Arc::new(metadata),
+            event: Arc::new(event),
         })
     }
 }

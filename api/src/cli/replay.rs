@@ -114,7 +114,7 @@ impl Fold {
             let amount = posting.signed();
             *self.balances.entry((posting.account().clone(), amount.currency())).or_default() += amount.minor();
         }
-        let key = (it.metadata.merchant_id, it.stream);
+        let key = (it.metadata.merchant_id.clone(), it.stream);
         let (aggregate, revision) = self.streams.entry(key).or_insert_with(|| (Aggregate::empty_of(&it.event), 0));
         if it.revision != *revision + 1 {
             return Err(format!(

@@ -1,6 +1,7 @@
 //! The task that appends: one batch is on its way to the disk while the next one is decided.
 //!
-//! What is decided on a batch in flight rests on hope, and is not answered before that batch is durable. Where the batch
+//! Commands are gathered for a moment before they are decided: what a batch costs is shared by all of it. Half of those
+//! that are under way are enough, so that one half is decided while the other is on its way; who comes alone never waits. What is decided on a batch in flight rests on hope, and is not answered before that batch is durable. Where the batch
 //! does not land, everything is taken back and decided again the careful way.
 
 use super::batch::Batching;
@@ -15,6 +16,10 @@ use mizan_store::{Fact, Log, LogError, Position, Recorded, Taken};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant, sleep_until};
+
+/// How long commands are gathered at most, where fewer come than are enough.
+const GATHER_TIME: Duration = Duration::from_millis(2);
 
 pub(super) struct Appender {
     careful: Batching,
@@ -23,6 +28,12 @@ pub(super) struct Appender {
     /// The number of the batch that landed last, and where.
     last: (u64, Option<Position>),
     settled: Arc<Settled>,
+    /// What came and is not decided yet.
+    gathered: Vec<Job>,
+    /// Until when more is waited for.
+    gather_until: Instant,
+    /// How many commands need not wait for more.
+    enough: usize,
 }
 
 /// A batch on its way.
@@ -41,24 +52,33 @@ struct Landed {
 impl Appender {
     pub(super) fn new(log: Log, appended: Arc<dyn Fn() + Send + Sync>, settled: Arc<Settled>) -> Self {
         let careful = Batching::new(log, appended);
-        Self { careful, stage: Stage::new(1), flight: None, last: (0, None), settled }
+        let (gathered, gather_until, enough) = (Vec::new(), Instant::now(), 1);
+        Self { careful, stage: Stage::new(1), flight: None, last: (0, None), settled, gathered, gather_until, enough }
     }
 
     /// Works until nobody can ask any more, and what was asked is answered.
     pub(super) async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let takes_whole = self.careful.log.takes_whole();
-        let mut gathered = Vec::new();
         let mut is_open = true;
-        while is_open || self.flight.is_some() {
-            let room = self.stage.room(BATCH_COMMANDS_MAX);
+        while is_open || self.flight.is_some() || !self.gathered.is_empty() {
+            let had = self.gathered.len();
+            let room = self.stage.room(BATCH_COMMANDS_MAX).saturating_sub(had);
             tokio::select! {
                 biased;
                 outcome = landing(&mut self.flight), if self.flight.is_some() => self.land(outcome).await,
-                count = waiting.recv_many(&mut gathered, room), if is_open && room > 0 => {
+                count = waiting.recv_many(&mut self.gathered, room), if is_open && room > 0 => {
                     is_open = count > 0;
-                    let jobs = std::mem::take(&mut gathered);
-                    if takes_whole { self.decide(jobs).await } else { self.careful.work(jobs).await }
+                    if had == 0 {
+                        self.gather_until = Instant::now() + GATHER_TIME;
+                    }
                 }
+                () = sleep_until(self.gather_until), if had > 0 => (),
+            }
+            let room = self.stage.room(BATCH_COMMANDS_MAX);
+            let is_enough = self.gathered.len() >= self.enough.min(room) || !is_open;
+            if !self.gathered.is_empty() && (is_enough || Instant::now() >= self.gather_until) {
+                let jobs = std::mem::take(&mut self.gathered);
+                if takes_whole { self.decide(jobs).await } else { self.careful.work(jobs).await }
             }
             self.take_off();
         }
@@ -91,6 +111,8 @@ impl Appender {
 
     async fn land(&mut self, outcome: Result<Taken, LogError>) {
         let Some(Flight { ready, .. }) = self.flight.take() else { return };
+        // Those that are answered now are likely to come back.
+        self.enough = (ready.jobs.len() + self.stage.commands() + self.gathered.len()).div_ceil(2);
         match outcome {
             Ok(Taken::Whole { first, recorded_at }) => {
                 let late = self.finish(ready, Landed { first, recorded_at });
@@ -101,6 +123,7 @@ impl Appender {
                 }
             }
             Ok(Taken::Not) => {
+                self.careful.states.doubt();
                 tracing::debug!(
                     commands = ready.jobs.len(),
                     "decided again: another process was first, or a key was used"
@@ -169,9 +192,9 @@ fn fact(it: Staged, streams: &[super::StreamKey], position: Position, recorded_a
         stream: stream.clone(),
         revision: it.revision,
         event_id: it.event_id,
-        kind: it.kind.to_owned(),
+        kind: it.kind.into(),
         recorded_at,
-        metadata: (*it.metadata).clone(),
+        metadata: it.metadata,
         event: it.event,
     };
     Some(Fact { recorded: Arc::new(recorded), payload: it.payload, metadata: it.metadata_bytes })

@@ -6,7 +6,7 @@ mod tests;
 
 use super::keys::answer_known;
 use super::patience::patiently;
-use super::states::{Place, State, States, StreamKey};
+use super::states::{Place, State, States, StreamKey, Wanted};
 use super::{Answer, Context, Done, Happened, Job, NotDone, answer_all, send, stream_key, to_bytes, to_metadata};
 use mizan_domain::event::{Aggregate, Command};
 use mizan_store::{Batch, Keyed, Log, LogError, NewEvent, Outcome, Position, StreamAppend};
@@ -155,9 +155,9 @@ impl Batching {
 
     /// Takes the states of all streams that the jobs speak to.
     async fn load(&mut self, jobs: &[Job]) -> Result<HashMap<StreamKey, Result<Touched, NotDone>>, LogError> {
-        let wanted: HashMap<StreamKey, Aggregate> =
-            jobs.iter().map(|job| (stream_key(job), Aggregate::empty_for(&job.command))).collect();
-        let taken = self.states.take(wanted.into_iter().collect()).await?;
+        let wanted = |job: &Job| Wanted { empty: Aggregate::empty_for(&job.command), may_guess: false };
+        let wanted: HashMap<StreamKey, Wanted> = jobs.iter().map(|job| (stream_key(job), wanted(job))).collect();
+        let taken = self.states.take(wanted).await?;
         Ok(taken.into_iter().map(|(key, state)| (key, state.map(Touched::new))).collect())
     }
 }

@@ -2,7 +2,7 @@
 //! batch before leaves them. Nothing is answered here but what needs no commit.
 
 use super::keys::answer_known;
-use super::states::{Place, State, States, StreamKey};
+use super::states::{Place, State, States, StreamKey, Wanted};
 use super::{Answer, Context, Done, Happened, Job, NotDone, send, stream_key, to_bytes, to_metadata};
 use crate::policies::{ON_REFUSAL, reaction};
 use mizan_domain::event::{Aggregate, Command, Event};
@@ -52,7 +52,7 @@ pub(super) struct Staged {
     pub(super) payload: Arc<[u8]>,
     pub(super) metadata: Arc<Metadata>,
     pub(super) metadata_bytes: Arc<[u8]>,
-    pub(super) event: Event,
+    pub(super) event: Arc<Event>,
 }
 
 /// A command that was decided, and what it will be told when the batch is durable.
@@ -100,15 +100,20 @@ impl Stage {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.late.is_empty()
+        self.commands() == 0
     }
 
-    /// How many more commands may be taken, of so many in all.
+    /// How many commands are taken.
+    pub(super) fn commands(&self) -> usize {
+        self.jobs.len() + self.late.len()
+    }
+
+    /// How many more may be taken, of so many in all.
     pub(super) fn room(&self, commands_max: usize) -> usize {
         if self.events.len() >= EVENTS_MAX || self.bytes >= BYTES_MAX {
             return 0;
         }
-        commands_max.saturating_sub(self.jobs.len() + self.late.len())
+        commands_max.saturating_sub(self.commands())
     }
 
     /// Decides commands and everything that follows from them.
@@ -123,7 +128,12 @@ impl Stage {
     ) -> Result<(), (Vec<Job>, LogError)> {
         let mut jobs = jobs;
         while !jobs.is_empty() {
-            if let Err(error) = self.load(states, jobs.iter().map(|it| (stream_key(it), &it.command))).await {
+            let wanted = jobs.iter().map(|it| {
+                // What is answered at once may not rest on a guess.
+                let may_guess = it.command.begins() && !it.look_up_key && !it.context.dry_run;
+                (stream_key(it), &it.command, may_guess)
+            });
+            if let Err(error) = self.load(states, wanted).await {
                 return Err((self.give_up(jobs), error));
             }
             let mut unsure = Vec::new();
@@ -145,24 +155,26 @@ impl Stage {
     async fn load<'a>(
         &mut self,
         states: &mut States,
-        wanted: impl Iterator<Item = (StreamKey, &'a Command)>,
+        wanted: impl Iterator<Item = (StreamKey, &'a Command, bool)>,
     ) -> Result<(), LogError> {
-        let mut missing: HashMap<StreamKey, Aggregate> = HashMap::new();
-        for (key, command) in wanted {
+        let mut missing: HashMap<StreamKey, Wanted> = HashMap::new();
+        for (key, command, may_guess) in wanted {
             if !self.touched.contains_key(&key) {
-                missing.entry(key).or_insert_with(|| Aggregate::empty_for(command));
+                let it = missing.entry(key);
+                let it = it.or_insert_with(|| Wanted { empty: Aggregate::empty_for(command), may_guess });
+                it.may_guess &= may_guess;
             }
         }
         if missing.is_empty() {
             return Ok(());
         }
-        let taken = states.take(missing.into_iter().collect()).await?;
+        let taken = states.take(missing).await?;
         self.touched.extend(taken.into_iter().map(|(key, state)| (key, state.map(Touched::new))));
         Ok(())
     }
 
-    /// Decides one command. Gives it back when its key has to be looked up first: neither a no nor a "that was said
-    /// already" may hide that the same command was done before.
+    /// Decides one command. Gives it back when its key or its stream has to be looked up first: neither a no nor a "that
+    /// was said already" may hide that the same command was done before, or rest on a guess.
     fn decide(&mut self, job: Job, follows: &mut Vec<Follows>) -> Option<Job> {
         let key = stream_key(&job);
         let own_key = job.context.key.as_ref().map(|it| (job.context.merchant.clone(), it.hash.clone()));
@@ -183,7 +195,11 @@ impl Stage {
         };
         let decided = it.happens(&job.command, &job.context);
         let is_news = decided.as_ref().is_ok_and(|events| !events.is_empty());
-        if !is_news && job.context.key.is_some() && !job.look_up_key {
+        let is_guess = it.state.is_guess;
+        if !is_news && !job.look_up_key && (is_guess || job.context.key.is_some()) {
+            if is_guess {
+                self.touched.remove(&key);
+            }
             return Some(Job { look_up_key: true, ..job });
         }
         let events = match decided {
@@ -238,6 +254,8 @@ impl Stage {
                 last_revision: it.state.revision + i64::try_from(events.len()).unwrap_or(0),
             });
         }
+        // What rests on it is answered with the append that says whether it was right.
+        it.state.is_guess = false;
         for happened in events {
             it.state.aggregate.evolve(&happened.event);
             it.state.revision = happened.revision;
@@ -251,7 +269,7 @@ impl Stage {
                 payload: Arc::clone(&happened.payload),
                 metadata: Arc::clone(&metadata),
                 metadata_bytes: Arc::clone(&metadata_bytes),
-                event: happened.event.clone(),
+                event: Arc::clone(&happened.event),
             });
         }
         Ok(())
@@ -268,7 +286,8 @@ impl Stage {
     /// theirs.
     async fn settle(&mut self, states: &mut States, mut follows: Vec<Follows>) -> Result<(), LogError> {
         while !follows.is_empty() {
-            let keys = follows.iter().map(|it| ((it.context.merchant.clone(), it.command.stream()), &it.command));
+            let key = |it: &Follows| (it.context.merchant.clone(), it.command.stream());
+            let keys = follows.iter().map(|it| (key(it), &it.command, false));
             self.load(states, keys).await?;
             let mut next = Vec::new();
             for it in follows {
@@ -376,15 +395,14 @@ impl Follows {
 }
 
 /// The commands that follow from an event.
-fn following(event: &Event, event_id: uuid::Uuid, context: &Context, job: usize) -> Vec<Follows> {
+fn following(event: &Arc<Event>, event_id: uuid::Uuid, context: &Context, job: usize) -> Vec<Follows> {
     let commands = policy::react(event);
     if commands.is_empty() {
         return Vec::new();
     }
-    let cause = Arc::new(event.clone());
     let each = commands.into_iter().enumerate().filter_map(|(ordinal, command)| {
         let context = reaction(context, event_id, ordinal).ok()?;
-        Some(Follows { command, context, cause: Some(Arc::clone(&cause)), ordinal, job })
+        Some(Follows { command, context, cause: Some(Arc::clone(event)), ordinal, job })
     });
     each.collect()
 }

@@ -50,18 +50,32 @@ pub(super) struct State {
     pub(super) aggregate: Aggregate,
     pub(super) revision: i64,
     pub(super) place: Place,
+    /// That there is no such stream yet was not looked up. Only an append that begins the stream can tell.
+    pub(super) is_guess: bool,
 }
+
+/// A stream that is asked for.
+pub(super) struct Wanted {
+    /// What it is without events.
+    pub(super) empty: Aggregate,
+    /// Whether it may be guessed that there is none.
+    pub(super) may_guess: bool,
+}
+
+/// After a wrong guess, how many batches are decided without any: one wrong guess takes back a whole batch.
+const BATCHES_WITHOUT_GUESSES: u32 = 100;
 
 /// The states at hand, at most [`CACHE_STREAMS_MAX`].
 pub(super) struct States {
     log: Log,
     known: LruCache<StreamKey, State>,
+    without_guesses: u32,
 }
 
 impl States {
     pub(super) fn new(log: Log) -> Self {
         let capacity = NonZeroUsize::new(CACHE_STREAMS_MAX).unwrap_or(NonZeroUsize::MIN);
-        Self { log, known: LruCache::new(capacity) }
+        Self { log, known: LruCache::new(capacity), without_guesses: 0 }
     }
 
     pub(super) fn put(&mut self, key: StreamKey, state: State) {
@@ -72,25 +86,37 @@ impl States {
         self.known.pop(key);
     }
 
+    /// A batch did not land, perhaps because of a wrong guess.
+    pub(super) fn doubt(&mut self) {
+        self.without_guesses = BATCHES_WITHOUT_GUESSES;
+    }
+
     /// A state that stays where it is.
     pub(super) fn peek_mut(&mut self, key: &StreamKey) -> Option<&mut State> {
         self.known.peek_mut(key)
     }
 
-    /// Takes the states of streams, from hand or from the log, each with what it would be without events. One that cannot
-    /// be read says why.
+    /// Takes the states of streams, from hand or from the log, or guesses that they are new. One that cannot be read says
+    /// why.
     pub(super) async fn take(
         &mut self,
-        wanted: Vec<(StreamKey, Aggregate)>,
+        wanted: impl IntoIterator<Item = (StreamKey, Wanted)>,
     ) -> Result<Vec<(StreamKey, Result<State, NotDone>)>, LogError> {
-        let mut taken = Vec::with_capacity(wanted.len());
+        let mut taken = Vec::new();
         let mut missing = HashMap::new();
-        for (key, empty) in wanted {
-            match self.known.pop(&key) {
-                Some(state) => taken.push((key, Ok(state))),
-                None => {
-                    missing.insert(key, Ok(State { aggregate: empty, revision: 0, place: Place::Nowhere }));
-                }
+        let guesses = self.without_guesses == 0;
+        self.without_guesses = self.without_guesses.saturating_sub(1);
+        for (key, it) in wanted {
+            if let Some(state) = self.known.pop(&key) {
+                taken.push((key, Ok(state)));
+                continue;
+            }
+            let is_guess = guesses && it.may_guess;
+            let state = State { aggregate: it.empty, revision: 0, place: Place::Nowhere, is_guess };
+            if is_guess {
+                taken.push((key, Ok(state)));
+            } else {
+                missing.insert(key, Ok(state));
             }
         }
         if !missing.is_empty() {
@@ -100,7 +126,7 @@ impl States {
                 Err(error) => {
                     // What was at hand stays there.
                     for (key, state) in taken {
-                        state.into_iter().for_each(|state| self.put(key.clone(), state));
+                        state.into_iter().filter(|it| !it.is_guess).for_each(|state| self.put(key.clone(), state));
                     }
                     return Err(error);
                 }
@@ -116,7 +142,7 @@ fn replay(missing: &mut HashMap<StreamKey, Result<State, NotDone>>, stored: Vec<
         let (merchant, category, name) = (stored.merchant_id.clone(), stored.category.clone(), stored.name.clone());
         match Recorded::try_from(stored) {
             Ok(recorded) => {
-                let key = (recorded.metadata.merchant_id, recorded.stream);
+                let key = (recorded.metadata.merchant_id.clone(), recorded.stream);
                 if let Some(Ok(it)) = missing.get_mut(&key) {
                     it.aggregate.evolve(&recorded.event);
                     it.revision = recorded.revision;

@@ -53,7 +53,7 @@ pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> sql
     let mut allocated = Copy::default();
     let (mut merchants, mut wallets, mut indexes, mut positions) = (vec![], vec![], vec![], vec![]);
     for recorded in batch {
-        let Event::Wallet(event) = &recorded.event else { continue };
+        let Event::Wallet(event) = &*recorded.event else { continue };
         match event {
             wallet::Event::AddressAllocated(it) => allocate(&mut allocated, recorded, it),
             wallet::Event::AddressUsed(it) => {

@@ -164,7 +164,7 @@ impl StreamRow for DepositRow {
     const LOAD: &'static str = by_stream!(deposits, deposit_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Deposit(_))
+        matches!(*recorded.event, Event::Deposit(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -173,7 +173,7 @@ impl StreamRow for DepositRow {
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
         use deposit::Event as It;
-        let Event::Deposit(event) = &recorded.event else { return Ok(()) };
+        let Event::Deposit(event) = &*recorded.event else { return Ok(()) };
         if let It::Seen(it) = event {
             let times_confirmed = row.as_ref().map_or(0, |known| known.times_confirmed);
             *row = Some(Self { times_confirmed, ..Self::seen(recorded, it) });

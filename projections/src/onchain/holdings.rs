@@ -131,7 +131,7 @@ impl StreamRow for HoldingRow {
     const LOAD: &'static str = by_stream!(holdings, holding_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Holding(_))
+        matches!(*recorded.event, Event::Holding(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -139,7 +139,7 @@ impl StreamRow for HoldingRow {
     }
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Holding(event) = &recorded.event else { return Ok(()) };
+        let Event::Holding(event) = &*recorded.event else { return Ok(()) };
         if row.is_none() {
             *row = Self::begun(recorded, event);
         }

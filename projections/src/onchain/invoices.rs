@@ -181,7 +181,7 @@ impl StreamRow for InvoiceRow {
     const LOAD: &'static str = by_stream!(invoices, invoice_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Invoice(_))
+        matches!(*recorded.event, Event::Invoice(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -190,7 +190,7 @@ impl StreamRow for InvoiceRow {
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
         use invoice::Event as It;
-        let Event::Invoice(event) = &recorded.event else { return Ok(()) };
+        let Event::Invoice(event) = &*recorded.event else { return Ok(()) };
         if let (None, It::Opened(it)) = (&row, event) {
             *row = Some(Self::opened(recorded, it));
         }

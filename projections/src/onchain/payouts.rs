@@ -148,7 +148,7 @@ impl StreamRow for PayoutRow {
     const LOAD: &'static str = by_stream!(payouts, payout_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Payout(_))
+        matches!(*recorded.event, Event::Payout(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -157,7 +157,7 @@ impl StreamRow for PayoutRow {
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
         use payout::Event as It;
-        let Event::Payout(event) = &recorded.event else { return Ok(()) };
+        let Event::Payout(event) = &*recorded.event else { return Ok(()) };
         if let (None, It::Requested(it)) = (&row, event) {
             *row = Some(Self::requested(recorded, &it.request));
         }

@@ -84,7 +84,7 @@ impl StreamRow for WalletRow {
     const LOAD: &'static str = by_stream!(wallets, wallet_id);
 
     fn follows(recorded: &Recorded) -> bool {
-        matches!(recorded.event, Event::Wallet(_))
+        matches!(*recorded.event, Event::Wallet(_))
     }
 
     fn stream_id(&self) -> &str {
@@ -92,7 +92,7 @@ impl StreamRow for WalletRow {
     }
 
     fn fold(row: &mut Option<Self>, recorded: &Recorded) -> Result<(), Misfit> {
-        let Event::Wallet(event) = &recorded.event else { return Ok(()) };
+        let Event::Wallet(event) = &*recorded.event else { return Ok(()) };
         if let (None, wallet::Event::Opened(it)) = (&row, event) {
             *row = Some(Self::opened(recorded, it));
         }

@@ -34,7 +34,7 @@ pub struct PlanAgreement {
 pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
-        let Event::Plan(plan::Event::Approved(it)) = &recorded.event else { continue };
+        let Event::Plan(plan::Event::Approved(it)) = &*recorded.event else { continue };
         copy.row(5)
             .field(&recorded.metadata.merchant_id)
             .field(&*recorded.stream.id)

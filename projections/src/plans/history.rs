@@ -208,7 +208,7 @@ fn said(it: Option<&impl ToString>) -> Option<String> {
 pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut copy = Copy::default();
     for recorded in batch {
-        let Event::Plan(event) = &recorded.event else { continue };
+        let Event::Plan(event) = &*recorded.event else { continue };
         push(&mut copy, recorded, event);
     }
     Ok(copy.send(tx, COPY).await?)

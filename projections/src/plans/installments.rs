@@ -88,7 +88,7 @@ type Key<'a> = (&'a MerchantId, &'a str, u32);
 pub(super) async fn apply(tx: &mut PgConnection, batch: &[Arc<Recorded>]) -> Result<(), NotApplied> {
     let mut touched: BTreeMap<Key<'_>, Option<InstallmentRow>> = BTreeMap::new();
     for recorded in batch {
-        let Event::Plan(event) = &recorded.event else { continue };
+        let Event::Plan(event) = &*recorded.event else { continue };
         let Some(step) = event.step() else { continue };
         let key = |number| (&recorded.metadata.merchant_id, step.plan_id.as_str(), number);
         for number in &step.removed {

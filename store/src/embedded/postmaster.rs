@@ -317,9 +317,10 @@ fn settings(home: &Home, durable: bool) -> Vec<String> {
     let common = [
         "cluster_name=mizan",
         "max_connections=200",
-        "shared_buffers=256MB",
+        "shared_buffers=1GB",
         "max_wal_size=4GB",
         "min_wal_size=1GB",
+        "wal_init_zero=off",
         "jit=off",
         "timezone=UTC",
         "log_timezone=UTC",

@@ -19,15 +19,13 @@ impl Store {
         let names: Vec<&str> = events.iter().map(|it| &*it.name).collect();
         let revisions: Vec<i64> = events.iter().map(|it| it.revision).collect();
         sqlx::query(
-            "insert into streams (merchant_id, category, name, revision) \
-             select e.m, e.c, e.n, max(e.revision) \
-             from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as e(m, c, n, revision) group by e.m, e.c, e.n \
-             on conflict (merchant_id, name, category) do update set revision = excluded.revision",
+            "insert into streams (merchant_id, category, name) \
+             select distinct e.m, e.c, e.n from unnest($1::text[], $2::text[], $3::text[]) as e(m, c, n) \
+             on conflict (merchant_id, name, category) do nothing",
         )
         .bind(&merchants)
         .bind(&categories)
         .bind(&names)
-        .bind(&revisions)
         .execute(&mut *tx)
         .await?;
         let insert = sqlx::query(

@@ -2,7 +2,7 @@
 //! nobody else uses.
 
 use super::Store;
-use crate::log::{LogError, Position, READ_EVENTS_MAX, Taken, WholeBatch, WholeEvent};
+use crate::log::{LogError, Position, READ_EVENTS_MAX, Taken, WholeBatch, WholeEvent, WholeStream};
 use crate::pool;
 use chrono::{DateTime, Utc};
 use sqlx::error::DatabaseError;
@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{Connection, FromRow, PgConnection};
 use uuid::Uuid;
 
-/// Somebody else has appended to one of the streams: the error of migrations/log/0060_append_whole.sql.
+/// Somebody else has appended to one of the streams: the error of migrations/log/0070_revisions_once.sql.
 const LOST: &str = "MZ001";
 /// A new stream or a key is there already.
 const THERE_ALREADY: &str = "23505";
@@ -96,7 +96,7 @@ async fn append(connection: &mut PgConnection, batch: &WholeBatch) -> sqlx::Resu
     let metadatas: Vec<&[u8]> = events.iter().map(|it| &*it.metadata).collect();
     sqlx::query_as(
         "select first_position, recorded from append_whole($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
-         $15, $16, $17, $18)",
+         $15, $16, $17)",
     )
     .bind(columns.known)
     .bind(columns.new)
@@ -104,7 +104,6 @@ async fn append(connection: &mut PgConnection, batch: &WholeBatch) -> sqlx::Resu
     .bind(columns.categories)
     .bind(columns.names)
     .bind(columns.expected)
-    .bind(columns.counts)
     .bind(columns.event_streams)
     .bind(revisions)
     .bind(event_ids)
@@ -120,7 +119,7 @@ async fn append(connection: &mut PgConnection, batch: &WholeBatch) -> sqlx::Resu
     .await
 }
 
-/// The streams in the order in which the database takes its locks, and what belongs to them by their numbers there.
+/// The streams, those that are known first, and what belongs to them by their numbers there.
 #[derive(Default)]
 struct Columns<'a> {
     known: i32,
@@ -129,7 +128,6 @@ struct Columns<'a> {
     categories: Vec<&'static str>,
     names: Vec<&'a str>,
     expected: Vec<i64>,
-    counts: Vec<i32>,
     event_streams: Vec<i32>,
     key_streams: Vec<i32>,
     keys: Vec<&'a [u8]>,
@@ -144,10 +142,7 @@ impl<'a> Columns<'a> {
         let numbers = columns.take_streams(batch);
         let number = |stream: usize| numbers.get(stream).copied().unwrap_or(0);
         columns.event_streams = batch.events.iter().map(|it| number(it.stream)).collect();
-        let merchant = |stream: usize| batch.streams.get(stream).map(|it| it.merchant.as_str());
-        let mut keys: Vec<_> = batch.keys.iter().collect();
-        keys.sort_by_key(|(stream, it)| (merchant(*stream), &it.key));
-        for (stream, it) in keys {
+        for (stream, it) in &batch.keys {
             columns.key_streams.push(number(*stream));
             columns.keys.push(&it.key);
             columns.fingerprints.push(&it.fingerprint);
@@ -157,17 +152,12 @@ impl<'a> Columns<'a> {
         columns
     }
 
-    /// Sorts the streams; gives back the number of each, from 1.
+    /// Puts the streams in their three parts; gives back the number of each, from 1.
     fn take_streams(&mut self, batch: &'a WholeBatch) -> Vec<i32> {
-        let part = |nth: &usize| {
-            let it = batch.streams.get(*nth);
-            it.map(|it| (it.count == 0, it.expected == 0, &it.merchant, &it.stream))
-        };
-        let mut sorted: Vec<usize> = (0..batch.streams.len()).collect();
-        sorted.sort_unstable_by_key(|nth| part(nth));
+        let mut parted: Vec<(usize, &WholeStream)> = batch.streams.iter().enumerate().collect();
+        parted.sort_by_key(|(_, it)| (it.count == 0, it.expected == 0));
         let mut numbers = vec![0; batch.streams.len()];
-        for (nth, number) in sorted.into_iter().zip(1..) {
-            let Some(it) = batch.streams.get(nth) else { continue };
+        for ((nth, it), number) in parted.into_iter().zip(1..) {
             if let Some(slot) = numbers.get_mut(nth) {
                 *slot = number;
             }
@@ -180,7 +170,6 @@ impl<'a> Columns<'a> {
             self.categories.push(it.stream.category);
             self.names.push(&it.stream.id);
             self.expected.push(it.expected);
-            self.counts.push(it.count);
         }
         numbers
     }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// How often it looks whether there is something to seal.
-const SEAL_EVERY: Duration = Duration::from_secs(2);
+const SEAL_EVERY: Duration = Duration::from_millis(500);
 /// How often it tries again where it stands still.
 const HALTED_EVERY: Duration = Duration::from_secs(30);
 

@@ -3,6 +3,7 @@
 //! docs/audit.md describes it to the byte. It never changes: another one would be another version.
 
 use super::tree::Hash;
+use crate::feed::Fact;
 use crate::log::Stored;
 use sha2::{Digest, Sha256};
 
@@ -88,6 +89,24 @@ impl<'a> Leaf<'a> {
         scratch.clear();
         self.encode(scratch)?;
         Ok(Hash::leaf(scratch))
+    }
+}
+
+impl<'a> From<&'a Fact> for Leaf<'a> {
+    fn from(it: &'a Fact) -> Self {
+        let recorded = &*it.recorded;
+        Self {
+            position: recorded.position.number(),
+            revision: recorded.revision,
+            recorded_at_us: recorded.recorded_at.timestamp_micros(),
+            event_id: recorded.event_id.into_bytes(),
+            merchant: recorded.metadata.merchant_id.as_str(),
+            category: recorded.stream.category,
+            name: &recorded.stream.id,
+            kind: &recorded.kind,
+            payload: &it.payload,
+            metadata: &it.metadata,
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use super::checkpoint::Checkpoint;
 use super::home::{Home, HomeError};
 use super::keys::{Keys, KeysText, rotation};
-use super::leaf::TooLong;
+use super::leaf::{Leaf, TooLong};
 use super::note::{NoteError, SigningKey, VerifierKey, sign};
 use super::proof::{consistency, tiles_of};
 use super::scan::SCAN_EVENTS;
@@ -22,6 +22,9 @@ use std::path::{Path, PathBuf};
 
 /// The most events between two checkpoints, except for the first after tables were lost.
 pub const CHECKPOINT_EVENTS_MAX: u64 = SCAN_EVENTS.unsigned_abs();
+
+/// How many events are taken from memory before other tasks have their turn.
+const YIELD_EVENTS: usize = 500;
 
 /// Why the sealing stands still until somebody has looked into it. Commands and queries are not touched by it.
 #[derive(Debug, thiserror::Error)]
@@ -340,8 +343,8 @@ async fn grow(
     up_to: u64,
 ) -> Result<Vec<Tile>, SealError> {
     let (mut tiles, mut scratch, mut halted) = (Vec::new(), Vec::new(), None);
-    let range = (position(frontier.size()), position(up_to));
-    log.scan(tx, range, |leaf| {
+    let (from, to) = (position(frontier.size()), position(up_to));
+    let mut add = |leaf: Leaf<'_>| {
         let after = frontier.size();
         let hash = match leaf.hash(&mut scratch) {
             _ if u64::try_from(leaf.position) != Ok(after + 1) => {
@@ -354,8 +357,22 @@ async fn grow(
             Err(why) => halted = Some(why),
         }
         if halted.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
-    .await?;
+    };
+    // What this process has appended itself is sealed as it was meant; an audit says whether the log has it so.
+    match log.feed().stretch(from, to) {
+        Some(facts) => {
+            for (nth, fact) in facts.iter().enumerate() {
+                if add(Leaf::from(fact)).is_break() {
+                    break;
+                }
+                // Others have work on this thread.
+                if nth % YIELD_EVENTS == YIELD_EVENTS - 1 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        None => log.scan(tx, (from, to), add).await?,
+    }
     if frontier.size() < up_to && halted.is_none() {
         halted = Some(Halted::Hole { after: frontier.size(), found: "nothing".to_owned() });
     }

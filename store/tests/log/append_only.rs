@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 const TABLES: [&str; 4] = ["events", "command_keys", "streams", "log_head"];
 
 /// Each of these is refused, also where it would find no row to change.
-const FORBIDDEN: [&str; 32] = [
+const FORBIDDEN: [&str; 30] = [
     "update events set payload = 'forged' where position = 1",
     "update events set payload = payload",
     "update events set kind = 'order-closed.v1' where false",
@@ -30,9 +30,7 @@ const FORBIDDEN: [&str; 32] = [
     "update streams set merchant_id = 'forged'",
     "update streams set category = 'forged'",
     "update streams set stream_id = default",
-    "update streams set revision = revision - 1",
-    "update streams set revision = 1",
-    "update streams set revision = revision + 1, name = 'forged'",
+    "update streams set name = name where false",
     "delete from streams",
     "truncate streams",
     "update log_head set position = position - 1",
@@ -103,14 +101,13 @@ async fn the_owner_of_the_tables_does_not_edit_history() {
 }
 
 #[tokio::test]
-async fn there_is_one_head_and_no_stream_without_an_event() {
+async fn there_is_one_head_and_one_of_each_stream() {
     let database = database_with_a_history().await;
     let mut connection = database.connection().await;
     for sql in [
         "insert into log_head (position, recorded_at) values (0, now())",
         "insert into log_head (one, position, recorded_at) values (false, 0, now())",
-        "insert into streams (merchant_id, category, name, revision) values ('m-1', 'order', 'o-9', 0)",
-        "insert into streams (merchant_id, category, name, revision) values ('m-1', 'order', 'o-1', 1)",
+        "insert into streams (merchant_id, category, name) values ('m-1', 'order', 'o-1')",
         "insert into events select 0, 9, 1, event_id, kind, recorded_at, payload, metadata from events limit 1",
         "insert into events select 9, 9, 0, event_id, kind, recorded_at, payload, metadata from events limit 1",
         "insert into events select 1, 9, 1, event_id, kind, recorded_at, payload, metadata from events limit 1",

@@ -185,7 +185,7 @@ async fn an_idle_transaction_holds_nobody_up() {
     // One that even writes to the log, and has not come to the head.
     let mut blocked = database.connection().await;
     blocked
-        .execute("begin; insert into streams (merchant_id, category, name, revision) values ('m', 'c', 'n', 1)")
+        .execute("begin; insert into streams (merchant_id, category, name) values ('m', 'c', 'n')")
         .await
         .unwrap();
     for position in 1..=20 {

@@ -100,7 +100,7 @@ pub(crate) fn root(history: &[Stored]) -> Hash {
 /// A quick way to a long history: so many events of one stream.
 async fn fill(connection: &mut PgConnection, events: u64) {
     let sql = format!(
-        "insert into streams (merchant_id, category, name, revision) values ('m-1', 'order', 'long', {events});
+        "insert into streams (merchant_id, category, name) values ('m-1', 'order', 'long');
          insert into events select it, (select stream_id from streams where name = 'long'), it, gen_random_uuid(),
              'order-placed.v1', to_timestamp(1700000000 + it), convert_to('payload ' || it, 'UTF8'), 'metadata'
              from generate_series(1, {events}) it;

@@ -33,7 +33,7 @@ fn what_one_append_cannot_take_waits_in_its_order_for_the_next() {
     while !waiting.is_empty() {
         let key = stream_key(&waiting[0]);
         let ids: Vec<_> = waiting.iter().map(|it| it.context.command_id).collect();
-        let state = State { aggregate: aggregate.take().unwrap(), revision, place: Place::Nowhere };
+        let state = State { aggregate: aggregate.take().unwrap(), revision, place: Place::Nowhere, is_guess: false };
         let mut touched = HashMap::from([(key.clone(), Ok(Touched::new(state)))]);
         waiting = waiting.into_iter().filter_map(|job| decide(&mut touched, job)).collect();
         let it = touched.remove(&key).unwrap().unwrap();

@@ -31,7 +31,7 @@ async fn fill(database: &Database) {
     let sql = format!(
         "set session_replication_role = replica;
          insert into streams overriding system value
-             select it, 'local', 'order', 'order-' || it, {EVENTS_PER_STREAM} from generate_series(1, {streams}) it;
+             select it, 'local', 'order', 'order-' || it from generate_series(1, {streams}) it;
          insert into events select it, (it - 1) % 5000 + 5000 * ((it - 1) / 20000) + 1, (it - 1) / 5000 % 4 + 1,
              gen_random_uuid(), 'payment-received.v1', to_timestamp(1700000000 + it / 1000.0),
              convert_to(rpad('payload ' || it, {PAYLOAD_BYTES}, '0123456789abcdef'), 'UTF8'),
