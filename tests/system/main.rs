@@ -16,6 +16,7 @@ mod crash;
 mod customers;
 mod eventstoredb;
 mod exports;
+mod guesses;
 mod history;
 mod idempotency;
 mod kept;

@@ -317,7 +317,7 @@ fn settings(home: &Home, durable: bool) -> Vec<String> {
     let common = [
         "cluster_name=mizan",
         "max_connections=200",
-        "shared_buffers=1GB",
+        "shared_buffers=256MB",
         "max_wal_size=4GB",
         "min_wal_size=1GB",
         "wal_init_zero=off",

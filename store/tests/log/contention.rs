@@ -70,7 +70,8 @@ async fn nobody_waits_in_a_circle() {
             let mut dice = Dice::new(u64::try_from(writer).unwrap());
             let mut appended = 0;
             for round in 0..BATCHES {
-                let revisions = "select name, max(e.revision) from streams join events e using (stream_id) group by name";
+                let revisions =
+                    "select name, max(e.revision) from streams join events e using (stream_id) group by name";
                 let known: Vec<(String, i64)> = sqlx::query_as(revisions).fetch_all(log.pool()).await.unwrap();
                 let known: HashMap<String, i64> = known.into_iter().collect();
                 let mut asked: Vec<StreamAppend> = Vec::new();

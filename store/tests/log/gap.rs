@@ -184,10 +184,7 @@ async fn an_idle_transaction_holds_nobody_up() {
     idle.execute("begin isolation level repeatable read; insert into elsewhere values (1)").await.unwrap();
     // One that even writes to the log, and has not come to the head.
     let mut blocked = database.connection().await;
-    blocked
-        .execute("begin; insert into streams (merchant_id, category, name) values ('m', 'c', 'n')")
-        .await
-        .unwrap();
+    blocked.execute("begin; insert into streams (merchant_id, category, name) values ('m', 'c', 'n')").await.unwrap();
     for position in 1..=20 {
         crate::given::append_one(&log, append("o-1", position - 1, 1)).await.unwrap();
         let read = reader.read(Position::new(position - 1), 10).await.unwrap();

@@ -117,9 +117,9 @@ fn deed(deed: Deed, dice: &mut Dice) -> String {
             )
         }
         Deed::OtherStream => format!(
-            "update events e set stream_id = other.stream_id, revision = other.revision + 1 from (select stream_id, revision \
-             from streams where stream_id <> (select stream_id from events where position = {position}) limit 1) other \
-             where position = {position}"
+            "update events e set stream_id = other.stream_id, revision = other.revision + 1 from (select stream_id, \
+             max(revision) as revision from events where stream_id <> (select stream_id from events where position = {position}) \
+             group by stream_id limit 1) other where position = {position}"
         ),
         Deed::RenameStream => format!("update streams set name = 'renamed' where stream_id = {stream}"),
         Deed::OtherMerchant => format!("update streams set merchant_id = 'm-2' where stream_id = {stream}"),
