@@ -32,13 +32,14 @@ fn told(answer: &Answer) -> (u16, Value, Value, Value) {
     (answer.status, it["code"].clone(), it["events"].clone(), it["revision"].clone())
 }
 
-/// Asks everything again, without a key and with one that is new.
+/// Asks everything again: as it was, with a key that is new, and of the revision that is there.
 async fn ask_again(api: &Client, keys: &str) -> Vec<(u16, Value, Value, Value)> {
     let mut answers = Vec::new();
     for (nth, (name, data)) in said_again().into_iter().enumerate() {
         let keyed = api.commanding(name, &data).header("idempotency-key", format!("{keys}-{nth}"));
-        answers.push(told(&api.command(name, data).await));
+        answers.push(told(&api.command(name, data.clone()).await));
         answers.push(told(&api.send(keyed).await));
+        answers.push(told(&api.send(api.commanding(name, &data).header("if-match", "\"1\"")).await));
     }
     answers
 }
@@ -78,7 +79,8 @@ async fn a_wrong_guess_costs_nobody_anything() {
     let late = join_all((0..LATE).map(|nth| api.done("place-order", order(&format!("late-{nth}"), "10.00"))));
     let new = join_all((0..NEW).map(|nth| api.done("place-order", order(&format!("new-{nth}"), "10.00"))));
     let (late, new) = tokio::join!(late, new);
-    assert!(late.iter().all(|it| it["revision"] == 2), "{late:?}");
+    // Placed, and the waiting money used.
+    assert!(late.iter().all(|it| it["revision"] == 3), "{late:?}");
     assert!(new.iter().all(|it| it["revision"] == 1), "{new:?}");
     for nth in 0..LATE {
         let it = api.one(&format!("orders/late-{nth}")).await;
@@ -86,7 +88,7 @@ async fn a_wrong_guess_costs_nobody_anything() {
     }
     let events = api.events().await;
     let placed = events.iter().filter(|it| it["kind"] == "order-placed.v1").count();
-    assert_eq!((placed, events.len()), (LATE + NEW, 3 * LATE + NEW), "each once, and nothing else");
+    assert_eq!((placed, events.len()), (LATE + NEW, 4 * LATE + NEW), "each once, and nothing else");
     // And it goes on.
     api.done("place-order", order("after", "10.00")).await;
 }
