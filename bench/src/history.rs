@@ -9,7 +9,7 @@ use mizan_domain::id::MerchantId;
 use mizan_domain::metadata::{Metadata, event_id, reaction_id};
 use mizan_domain::text::Text;
 use mizan_domain::{policy, wire};
-use mizan_store::{Batch, Keyed, Log, NewEvent, Outcome, StreamAppend};
+use mizan_store::{Keyed, Log, NewEvent, Taken, WholeBatch, WholeEvent, WholeStream};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -169,21 +169,30 @@ impl Ledger<'_> {
     }
 
     /// What has been decided since the last time.
-    fn batch(&mut self) -> Batch {
-        let append = |(stream, it): (StreamName, Stream)| {
-            let merchant = self.history.merchant.clone();
-            StreamAppend { merchant, stream, expected: 0, events: it.events, keys: it.keys }
-        };
-        Batch { streams: std::mem::take(&mut self.streams).into_iter().map(append).collect() }
+    fn batch(&mut self) -> WholeBatch {
+        let mut batch = WholeBatch::default();
+        for (nth, (stream, it)) in std::mem::take(&mut self.streams).into_iter().enumerate() {
+            let (merchant, count) = (self.history.merchant.clone(), it.events.len() as i32);
+            batch.streams.push(WholeStream { merchant, stream, expected: 0, count });
+            batch.events.extend(it.events.into_iter().zip(1..).map(|(event, revision)| WholeEvent {
+                stream: nth,
+                revision,
+                event_id: event.event_id,
+                kind: event.kind,
+                payload: event.payload.into(),
+                metadata: event.metadata.into(),
+            }));
+            batch.keys.extend(it.keys.into_iter().map(|key| (nth, key)));
+        }
+        batch
     }
 }
 
-async fn append(log: Log, batch: Batch) -> Result<(), Failure> {
-    let outcomes = log.append(&batch).await?;
+async fn append(log: Log, batch: WholeBatch) -> Result<(), Failure> {
+    let taken = log.append_whole(&batch).await?;
     // What follows is in the history with it: nobody has to look for it.
     log.move_policy_checkpoint(log.head().await?).await?;
-    let is_done = outcomes.iter().all(|it| matches!(it, Outcome::Appended { .. }));
-    if is_done { Ok(()) } else { Err("a batch was not appended".into()) }
+    if taken == Taken::Not { Err("a batch was not appended".into()) } else { Ok(()) }
 }
 
 /// A key's hash and a fingerprint: as long and as random as real ones.
