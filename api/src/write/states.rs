@@ -62,8 +62,9 @@ pub(super) struct Wanted {
     pub(super) may_guess: bool,
 }
 
-/// After a wrong guess, how many batches are decided without any: one wrong guess takes back a whole batch.
-const BATCHES_WITHOUT_GUESSES: u32 = 100;
+/// After a batch that did not land, how many times streams are taken without any guess: one that is wrong takes back a
+/// whole batch.
+const TIMES_WITHOUT_GUESSES: u32 = 100;
 
 /// The states at hand, at most [`CACHE_STREAMS_MAX`].
 pub(super) struct States {
@@ -88,7 +89,7 @@ impl States {
 
     /// A batch did not land, perhaps because of a wrong guess.
     pub(super) fn doubt(&mut self) {
-        self.without_guesses = BATCHES_WITHOUT_GUESSES;
+        self.without_guesses = TIMES_WITHOUT_GUESSES;
     }
 
     /// A state that stays where it is.
