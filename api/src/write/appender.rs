@@ -1,7 +1,9 @@
 //! The task that appends: one batch is on its way to the disk while the next one is decided.
 //!
 //! Commands are gathered for a moment before they are decided: what a batch costs is shared by all of it. Half of those
-//! that are under way are enough, so that one half is decided while the other is on its way; who comes alone never waits. What is decided on a batch in flight rests on hope, and is not answered before that batch is durable. Where the batch
+//! that are under way are enough, so that one half is decided while the other is on its way; who comes alone never waits.
+//!
+//! What is decided on a batch in flight rests on hope, and is not answered before that batch is durable. Where the batch
 //! does not land, everything is taken back and decided again the careful way.
 
 use super::batch::Batching;
