@@ -169,7 +169,7 @@ pub(crate) struct Job {
     pub(crate) context: Context,
     pub(crate) reply: oneshot::Sender<Answer>,
     /// Whether to look up first what was hoped for: that the idempotency key is new, and the stream where it begins one.
-    pub(crate) look_up_key: bool,
+    pub(crate) look_up: bool,
 }
 
 /// The way in. Cheap to clone.
@@ -202,7 +202,7 @@ impl Writer {
     /// [`NotDone`].
     pub async fn ask(&self, command: Command, context: Context) -> Result<Done, NotDone> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { command, context, reply, look_up_key: false };
+        let job = Job { command, context, reply, look_up: false };
         self.jobs.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NotDone::Busy,
             mpsc::error::TrySendError::Closed(_) => NotDone::Unavailable("the service is stopping".into()),

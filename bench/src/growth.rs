@@ -17,8 +17,8 @@ const EVENTS_QUICK: u64 = 100_000;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
-    /// Lengths of the history in events, from short to long, 1000000 if left out; 1000000,5000000,20000000 takes hours
-    /// and some 60 GB of disk
+    /// Lengths of the history in events, from short to long, 1000000 if left out; 1000000,5000000,20000000 takes half an
+    /// hour and some 50 GB of disk
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     growth: Vec<u64>,
 }

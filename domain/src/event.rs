@@ -73,20 +73,11 @@ impl Command {
     /// Whether this is what streams begin with, so that where there is one already, it hardly ever makes an event.
     #[must_use]
     pub fn begins(&self) -> bool {
-        match self {
-            Self::Order(it) => matches!(it, order::Command::Place(_)),
-            Self::Payment(it) => matches!(it, payment::Command::Authorise(_) | payment::Command::Receive(_)),
-            Self::Credit(_)
-            | Self::Plan(_)
-            | Self::Clock(_)
-            | Self::Period(_)
-            | Self::Customer(_)
-            | Self::Wallet(_)
-            | Self::Invoice(_)
-            | Self::Deposit(_)
-            | Self::Holding(_)
-            | Self::Payout(_) => false,
-        }
+        matches!(
+            self,
+            Self::Order(order::Command::Place(_))
+                | Self::Payment(payment::Command::Authorise(_) | payment::Command::Receive(_))
+        )
     }
 
     /// The stream that decides it.

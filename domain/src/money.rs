@@ -283,7 +283,6 @@ impl Money {
 }
 
 /// The number alone, as answers show it beside a currency field: `12.30`.
-#[derive(Clone, Copy)]
 pub struct Digits(Money);
 
 impl Money {
@@ -296,57 +295,20 @@ impl Money {
 
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.written(&mut [0; DIGITS_BYTES]))
-    }
-}
-
-/// What the longest number needs: the digits of 128 bits, or as many decimals as there are, a point and a sign.
-const DIGITS_BYTES: usize = 300;
-
-impl Digits {
-    /// Writes the number into the end of a buffer: amounts are written so often that the machinery of `format!` shows.
-    fn written(self, buffer: &mut [u8; DIGITS_BYTES]) -> &str {
         let Money { currency, minor } = self.0;
-        let decimals = currency.decimals();
-        let mut free = buffer.iter_mut().rev();
-        let mut put = |byte: u8| {
-            if let Some(slot) = free.next() {
-                *slot = byte;
-            }
-        };
-        let (mut left, mut written) = (minor.unsigned_abs(), 0);
-        while left > 0 || written <= decimals {
-            if written == decimals && decimals > 0 {
-                put(b'.');
-            }
-            // Nearly all amounts fit into 64 bits, where division is far cheaper.
-            let digit = match u64::try_from(left) {
-                Ok(small) => {
-                    left = u128::from(small / 10);
-                    u8::try_from(small % 10)
-                }
-                Err(_) => {
-                    let digit = u8::try_from(left % 10);
-                    left /= 10;
-                    digit
-                }
-            };
-            put(b'0' + digit.unwrap_or(0));
-            written += 1;
+        let decimals = currency.decimals() as usize;
+        let sign = if minor < 0 { "-" } else { "" };
+        let digits = format!("{:0width$}", minor.unsigned_abs(), width = decimals + 1);
+        match digits.split_at_checked(digits.len() - decimals) {
+            Some((whole, fraction)) if decimals > 0 => write!(f, "{sign}{whole}.{fraction}"),
+            Some(_) | None => write!(f, "{sign}{digits}"),
         }
-        if minor < 0 {
-            put(b'-');
-        }
-        let begin = free.len();
-        std::str::from_utf8(buffer.get(begin..).unwrap_or_default()).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.digits().written(&mut [0; DIGITS_BYTES]))?;
-        f.write_str(" ")?;
-        fmt::Display::fmt(&self.currency, f)
+        write!(f, "{} {}", self.digits(), self.currency)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Whatever keeps it: an append is taken whole at an exact revision or not at all, and once however often it is sent;
 //! everybody reads the same events in the same order, each once; an append is answered when its events have their
-//! positions and can be read. Positions are 1, 2, 3... without holes. What a [`Batch`]
-//! makes in one stream stands together; a [`WholeBatch`] stands in the order in which it was decided.
+//! positions and can be read. Positions are 1, 2, 3... without holes. What a [`Batch`] makes in
+//! one stream stands together; a [`WholeBatch`] stands in the order in which it was decided.
 
 mod filter;
 mod stores;

@@ -76,7 +76,7 @@ impl Batching {
         for job in jobs {
             let key = job.context.key.as_ref().map(|key| (job.context.merchant.clone(), key.hash.clone()));
             if key.is_some_and(|key| !seen.insert(key)) {
-                lost.push(Job { look_up_key: true, ..job });
+                lost.push(Job { look_up: true, ..job });
             } else {
                 lost.extend(decide(&mut touched, job));
             }
@@ -121,7 +121,7 @@ impl Batching {
                     self.finish(key, it, first);
                 }
                 Outcome::Conflict => lost.extend(it.into_jobs()),
-                Outcome::KeyUsed => lost.extend(it.into_jobs().map(|job| Job { look_up_key: true, ..job })),
+                Outcome::KeyUsed => lost.extend(it.into_jobs().map(|job| Job { look_up: true, ..job })),
                 Outcome::TooLarge { bytes, bytes_max } => {
                     answer_all(it.into_jobs(), &NotDone::TooLarge { bytes, bytes_max });
                 }
@@ -205,7 +205,7 @@ fn decide(touched: &mut HashMap<StreamKey, Result<Touched, NotDone>>, job: Job) 
     });
     let answer = match answer {
         _ if it.is_full => return Some(job),
-        Err(_) if job.context.key.is_some() && !job.look_up_key => return Some(Job { look_up_key: true, ..job }),
+        Err(_) if job.context.key.is_some() && !job.look_up => return Some(Job { look_up: true, ..job }),
         Ok((done, _)) if job.context.dry_run => {
             send(job.reply, Ok(Done { position: None, ..done }));
             return None;

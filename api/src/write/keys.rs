@@ -13,7 +13,7 @@ use std::collections::HashMap;
 pub(super) async fn answer_known(log: &Log, jobs: Vec<Job>) -> Result<Vec<Job>, (Vec<Job>, LogError)> {
     let mut wanted: HashMap<MerchantId, Vec<Vec<u8>>> = HashMap::new();
     for job in &jobs {
-        if let (Some(key), true) = (&job.context.key, job.look_up_key) {
+        if let (Some(key), true) = (&job.context.key, job.look_up) {
             wanted.entry(job.context.merchant.clone()).or_default().push(key.hash.clone());
         }
     }
@@ -26,7 +26,7 @@ pub(super) async fn answer_known(log: &Log, jobs: Vec<Job>) -> Result<Vec<Job>, 
     }
     let mut left = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let key = job.context.key.as_ref().filter(|_| job.look_up_key);
+        let key = job.context.key.as_ref().filter(|_| job.look_up);
         let found = key.and_then(|key| Some((key, known.get(&(job.context.merchant.clone(), key.hash.clone()))?)));
         let answer = match found {
             None => {

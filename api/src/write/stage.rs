@@ -130,7 +130,7 @@ impl Stage {
         while !jobs.is_empty() {
             let wanted = jobs.iter().map(|it| {
                 // What is answered at once may not rest on a guess.
-                let may_guess = it.command.begins() && !it.look_up_key && !it.context.dry_run;
+                let may_guess = it.command.begins() && !it.look_up && !it.context.dry_run;
                 (stream_key(it), &it.command, may_guess)
             });
             if let Err(error) = self.load(states, wanted).await {
@@ -179,7 +179,7 @@ impl Stage {
         let key = stream_key(&job);
         let own_key = job.context.key.as_ref().map(|it| (job.context.merchant.clone(), it.hash.clone()));
         if own_key.as_ref().is_some_and(|it| self.keys.contains(it)) {
-            self.late.push(Job { look_up_key: true, ..job });
+            self.late.push(Job { look_up: true, ..job });
             return None;
         }
         let it = match self.touched.get_mut(&key) {
@@ -196,11 +196,11 @@ impl Stage {
         let decided = it.happens(&job.command, &job.context);
         let is_news = decided.as_ref().is_ok_and(|events| !events.is_empty());
         let is_guess = it.state.is_guess;
-        if !is_news && !job.look_up_key && (is_guess || job.context.key.is_some()) {
+        if !is_news && !job.look_up && (is_guess || job.context.key.is_some()) {
             if is_guess {
                 self.touched.remove(&key);
             }
-            return Some(Job { look_up_key: true, ..job });
+            return Some(Job { look_up: true, ..job });
         }
         let events = match decided {
             Ok(events) => events,

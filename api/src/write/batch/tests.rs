@@ -20,7 +20,7 @@ fn advances() -> Vec<Job> {
         let at = start + Duration::minutes(nth);
         let command = if nth == 0 { clock::Command::Start { at } } else { clock::Command::Advance { to: at } };
         let context = plain_context(merchant.clone(), Text::parse("somebody").unwrap());
-        Job { command: Command::Clock(command), context, reply: oneshot::channel().0, look_up_key: false }
+        Job { command: Command::Clock(command), context, reply: oneshot::channel().0, look_up: false }
     });
     advances.collect()
 }
